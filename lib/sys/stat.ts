@@ -75,31 +75,62 @@ function device(at: number): bigint {
   return packed
 }
 
+/** A Stat to be filled again and again, where one per call would be too many. */
+export type MutableStat = { -readonly [Field in keyof Stat]: Stat[Field] }
+
+export const emptyStat = (): MutableStat => ({
+  mode: 0,
+  nlink: 0,
+  uid: 0,
+  gid: 0,
+  ino: 0n,
+  size: 0,
+  blocks: 0,
+  blksize: 0,
+  rdev: 0n,
+  dev: 0n,
+  mntId: 0,
+  atime: 0,
+  atimeNs: 0,
+  btime: 0,
+  btimeNs: 0,
+  ctime: 0,
+  ctimeNs: 0,
+  mtime: 0,
+  mtimeNs: 0,
+})
+
 /** Stats `path` beneath `dirfd` (no symlink is followed only with AT_SYMLINK_NOFOLLOW), or minus the errno. */
 export function statAt(dirfd: number, path: CPath, flags: number): Stat | number {
+  const stat = emptyStat()
+  const result = statInto(dirfd, path, flags, stat)
+  return result < 0 ? result : stat
+}
+
+/** As statAt, into `stat`: 0, or minus the errno with `stat` untouched. */
+export function statInto(dirfd: number, path: CPath, flags: number, stat: MutableStat): number {
   const result = call(dirfd, path, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, buffer)
   if (result < 0) return result
-  return {
-    mode: view.getUint16(0x1c, true),
-    nlink: u32(0x10),
-    uid: u32(0x14),
-    gid: u32(0x18),
-    ino: view.getBigUint64(0x20, true),
-    size: u64(0x28),
-    blocks: u64(0x30),
-    blksize: u32(0x04),
-    rdev: device(0x80),
-    dev: device(0x88),
-    mntId: u64(0x90),
-    atime: i64(0x40),
-    atimeNs: u32(0x48),
-    btime: i64(0x50),
-    btimeNs: u32(0x58),
-    ctime: i64(0x60),
-    ctimeNs: u32(0x68),
-    mtime: i64(0x70),
-    mtimeNs: u32(0x78),
-  }
+  stat.mode = view.getUint16(0x1c, true)
+  stat.nlink = u32(0x10)
+  stat.uid = u32(0x14)
+  stat.gid = u32(0x18)
+  stat.ino = view.getBigUint64(0x20, true)
+  stat.size = u64(0x28)
+  stat.blocks = u64(0x30)
+  stat.blksize = u32(0x04)
+  stat.rdev = device(0x80)
+  stat.dev = device(0x88)
+  stat.mntId = u64(0x90)
+  stat.atime = i64(0x40)
+  stat.atimeNs = u32(0x48)
+  stat.btime = i64(0x50)
+  stat.btimeNs = u32(0x58)
+  stat.ctime = i64(0x60)
+  stat.ctimeNs = u32(0x68)
+  stat.mtime = i64(0x70)
+  stat.mtimeNs = u32(0x78)
+  return 0
 }
 
 /** Stats the descriptor itself, O_PATH ones included, or minus the errno. */

@@ -1,0 +1,22 @@
+/** What a file system over a disk is made of, as JSON: it crosses processes and threads. */
+import type { Disk, RootIdentity } from '../lib/disk.ts'
+
+export interface DiskSource {
+  /** Canonical and absolute. */
+  readonly root: string
+  /** Who the root must be; otherwise every operation answers EIO. null: whoever is there (tests). */
+  readonly identity: RootIdentity | null
+  readonly readOnly: boolean
+  /** Show what is mounted inside the root. Without it, such a mount point looks like the empty directory that it covers. */
+  readonly crossDevices: boolean
+  /** Descriptors that nodes may keep open; 0: a quarter of the open-file limit, at most 16,384. */
+  readonly maxDescriptors: number
+}
+
+export const diskSource = (disk: Disk): DiskSource => ({
+  root: disk.root,
+  identity: disk.identity,
+  readOnly: disk.mountReadOnly,
+  crossDevices: disk.settings.crossDevices,
+  maxDescriptors: 0,
+})
