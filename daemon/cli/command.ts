@@ -1,0 +1,139 @@
+/**
+ * What a command of the CLI is. Parsing, help and shell completion are all made from these tables, so a flag
+ * is written down once.
+ */
+import type { Client } from './client.ts'
+import type { Output } from './output.ts'
+
+/** What a shell may offer in a place. */
+export type Completes = 'directory' | 'disk' | 'file' | readonly string[]
+
+export interface Argument {
+  readonly name: string
+  readonly doc: string
+  readonly optional?: true
+  /** Takes all that remain; the last one only. */
+  readonly many?: true
+  readonly completes?: Completes
+}
+
+export interface Flag {
+  readonly doc: string
+  /** What stands for its value in help. Absent: the flag takes none. */
+  readonly value?: string
+  readonly short?: string
+  /** May be given more than once. */
+  readonly many?: true
+  readonly completes?: Completes
+}
+
+export type Flags = Readonly<Record<string, Flag>>
+
+export interface Command {
+  /** One word, or two where a group of commands shares the first. */
+  readonly name: string
+  /** One line, imperative, without a full stop. */
+  readonly summary: string
+  /** Paragraphs for `--help`. */
+  readonly details?: string
+  readonly arguments: readonly Argument[]
+  readonly flags: Flags
+  /** Lines that work when pasted. */
+  readonly examples?: readonly string[]
+  /** Exit statuses that mean something particular to this command, beside the ones that all share. */
+  readonly exits?: Readonly<Record<number, string>>
+  /** Resolves with an exit status; nothing means 0. Throws a Fault for everything that the caller can mend. */
+  readonly run: (call: Call) => Promise<number | void>
+}
+
+/** Flags that every command takes. */
+export const commonFlags = {
+  json: { doc: 'print JSON, one value a line; errors too' },
+  state: {
+    doc: 'where the daemon keeps its state, socket and mounts',
+    value: 'DIR',
+    completes: 'directory',
+  },
+  help: { doc: 'explain the command', short: 'h' },
+} as const satisfies Flags
+
+/** What all commands' exit statuses mean. The rows of `lib/errors.ts` choose among them. */
+export const exitStatuses: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'failed for a reason that none below names',
+  2: 'called wrongly: an unknown flag, a value out of range',
+  3: 'there is no such disk, user or file',
+  4: 'refused: the caller may not do that',
+  5: 'in conflict with what is there already',
+  6: 'not now: no daemon answers, or a disk is offline; try again later',
+}
+
+/** One invocation: what was typed, where it may print, whom it may ask. */
+export class Call {
+  readonly output: Output
+  readonly #command: Command
+  readonly #values: ReadonlyMap<string, readonly (string | true)[]>
+  readonly #positionals: readonly string[]
+  readonly #connect: () => Client
+
+  constructor(
+    command: Command,
+    values: ReadonlyMap<string, readonly (string | true)[]>,
+    positionals: readonly string[],
+    output: Output,
+    connect: () => Client,
+  ) {
+    this.#command = command
+    this.#values = values
+    this.#positionals = positionals
+    this.output = output
+    this.#connect = connect
+  }
+
+  /** The control API of the daemon whose state `--state` names. Opens no connection before its first request. */
+  get client(): Client {
+    return this.#connect()
+  }
+
+  /** Whether the flag was given. */
+  on(flag: string): boolean {
+    return this.#list(flag).length > 0
+  }
+
+  /** A flag's value, the last one where it was given twice. */
+  text(flag: string): string | undefined {
+    const value = this.#list(flag).at(-1)
+    return value === true ? undefined : value
+  }
+
+  /** Every value of a flag, in order. */
+  texts(flag: string): string[] {
+    return this.#list(flag).filter((value) => value !== true)
+  }
+
+  /** An argument by its name in the table; a missing one has been refused before `run`. */
+  argument(name: string): string {
+    return this.argumentIfAny(name) ?? ''
+  }
+
+  argumentIfAny(name: string): string | undefined {
+    return this.#positionals[this.#place(name)]
+  }
+
+  /** The values of the argument that takes all that remain. */
+  arguments(name: string): string[] {
+    return this.#positionals.slice(this.#place(name))
+  }
+
+  #place(name: string): number {
+    const place = this.#command.arguments.findIndex((argument) => argument.name === name)
+    if (place < 0) throw new Error(`${this.#command.name} has no argument ${name}`)
+    return place
+  }
+
+  #list(flag: string): readonly (string | true)[] {
+    if (!(flag in this.#command.flags) && !(flag in commonFlags))
+      throw new Error(`${this.#command.name} has no flag ${flag}`)
+    return this.#values.get(flag) ?? []
+  }
+}

@@ -1,0 +1,39 @@
+/** Help, from the command tables. */
+import { commonFlags, exitStatuses, type Command, type Flags } from './command.ts'
+import { table } from './output.ts'
+import { synopsis } from './parse.ts'
+
+export function overview(commands: readonly Command[]): string {
+  return `Twofold: a directory as a FUSE mount and as an S3 bucket.
+
+Usage: twofold COMMAND [options]
+
+${indented(table(commands.map(({ name, summary }) => [name, summary])))}
+
+Start here:   twofold up DIRECTORY
+One command:  twofold COMMAND --help
+Version:      twofold --version
+`
+}
+
+export function help(command: Command): string {
+  const sections = [`${synopsis(command)}\n\n${command.summary}.`]
+  if (command.details !== undefined) sections.push(command.details.trim())
+  if (command.arguments.length > 0)
+    sections.push(titled('ARGUMENTS', table(command.arguments.map(({ name, doc }) => [name, doc]))))
+  sections.push(titled('OPTIONS', table(flagRows({ ...command.flags, ...commonFlags }))))
+  if (command.examples !== undefined) sections.push(titled('EXAMPLES', command.examples.join('\n')))
+  const exits = Object.entries({ ...exitStatuses, ...command.exits })
+  sections.push(titled('EXIT STATUS', table(exits)))
+  return `${sections.join('\n\n')}\n`
+}
+
+const flagRows = (flags: Flags): string[][] =>
+  Object.entries(flags).map(([name, { short, value, doc }]) => [
+    `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
+    doc,
+  ])
+
+const titled = (title: string, text: string): string => `${title}\n${indented(text)}`
+
+const indented = (text: string): string => text.replace(/^(?=.)/gm, '  ')

@@ -1,0 +1,132 @@
+/** From what was typed to a command and its values. Throws a Usage fault that names the word and the remedy. */
+import { parseArgs } from 'node:util'
+import { Fault } from '../../lib/errors.ts'
+import { commonFlags, type Command, type Flags } from './command.ts'
+
+export interface Typed {
+  /** Undefined: no command was named. */
+  readonly command: Command | undefined
+  readonly values: ReadonlyMap<string, readonly (string | true)[]>
+  readonly positionals: readonly string[]
+}
+
+/** Flags that stand where a command would. */
+const versionFlag = { version: { doc: 'print the version' } } as const satisfies Flags
+
+export function parse(commands: readonly Command[], argv: readonly string[]): Typed {
+  const { command, rest } = findCommand(commands, argv)
+  const flags: Flags = { ...(command?.flags ?? versionFlag), ...commonFlags }
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, flag]) => [
+      name,
+      {
+        type: flag.value === undefined ? ('boolean' as const) : ('string' as const),
+        multiple: true as const,
+        ...(flag.short === undefined ? {} : { short: flag.short }),
+      },
+    ]),
+  )
+  const values = new Map<string, readonly (string | true)[]>()
+  let positionals: string[] = []
+  try {
+    const parsed = parseArgs({ args: rest, options, allowPositionals: true, strict: true })
+    for (const [name, given] of Object.entries(parsed.values))
+      if (Array.isArray(given))
+        values.set(
+          name,
+          given.map((value) => (typeof value === 'string' ? value : true)),
+        )
+    positionals = parsed.positionals
+  } catch (error) {
+    throw new Fault('Usage', usageMessage(error, flags, command))
+  }
+  if (command !== undefined && !values.has('help')) checkCount(command, positionals)
+  return { command, values, positionals }
+}
+
+/** A command is named by its first word, or its first two; common flags may stand before it. */
+function findCommand(
+  commands: readonly Command[],
+  argv: readonly string[],
+): { command: Command | undefined; rest: string[] } {
+  const words: number[] = []
+  for (let i = 0; i < argv.length && words.length < 2; i++) {
+    const word = argv[i] ?? ''
+    if (word === '--') break
+    if (word === '--state' && words.length === 0) i++
+    else if (!word.startsWith('-')) words.push(i)
+    else if (words.length > 0) break
+  }
+  const [first, second] = words
+  if (first === undefined) return { command: undefined, rest: [...argv] }
+  const one = argv[first] ?? ''
+  const two = second === undefined ? undefined : `${one} ${argv[second]}`
+  const command = commands.find(({ name }) => name === two) ?? commands.find(({ name }) => name === one)
+  if (command === undefined) throw new Fault('Usage', unknownCommand(commands, one, two))
+  const taken = command.name === two ? [first, second] : [first]
+  return { command, rest: argv.filter((_, i) => !taken.includes(i)) }
+}
+
+function unknownCommand(commands: readonly Command[], one: string, two: string | undefined): string {
+  const group = commands.filter(({ name }) => name.startsWith(`${one} `))
+  if (group.length > 0) {
+    const members = group.map(({ name }) => name.slice(one.length + 1)).join(', ')
+    return two === undefined
+      ? `"${one}" wants one of: ${members} (twofold ${one} ${members.split(',')[0]} --help explains)`
+      : `"${two}" is no command; "${one}" has: ${members}`
+  }
+  const near = nearest(one, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))])
+  return `"${one}" is no command${near === undefined ? '' : `, did you mean "${near}"?`} (twofold --help lists them)`
+}
+
+function usageMessage(error: unknown, flags: Flags, command: Command | undefined): string {
+  const remedy = `(twofold ${command === undefined ? '' : `${command.name} `}--help lists them)`
+  const message = error instanceof Error ? error.message : String(error)
+  const unknown = /^Unknown option '([^']*)'/.exec(message)?.[1]
+  if (unknown !== undefined) {
+    const near = nearest(unknown.replace(/^-+/, ''), Object.keys(flags))
+    return `"${unknown}" is no option here${near === undefined ? '' : `, did you mean "--${near}"?`} ${remedy}`
+  }
+  const [sentence] = message.split(/[.\n]\s*/)
+  return `${sentence?.replace(/^Option '/, "option '") ?? message} ${remedy}`
+}
+
+function checkCount(command: Command, positionals: readonly string[]): void {
+  const missing = command.arguments[positionals.length]
+  if (missing !== undefined && missing.optional === undefined)
+    throw new Fault('Usage', `${missing.name} is missing: ${synopsis(command)}`)
+  const extra = positionals[command.arguments.length]
+  if (extra !== undefined && command.arguments.at(-1)?.many === undefined)
+    throw new Fault('Usage', `"${extra}" is one argument too many: ${synopsis(command)}`)
+}
+
+/** `twofold share DISK PATH [options]` */
+export function synopsis(command: Command): string {
+  const words = command.arguments.map(({ name, optional, many }) => {
+    const shown = many === undefined ? name : `${name}...`
+    return optional === undefined ? shown : `[${shown}]`
+  })
+  return ['twofold', command.name, ...words, '[options]'].join(' ')
+}
+
+/** The candidate that differs by few letters only. */
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const far = Math.max(1, Math.floor(word.length / 3))
+  return candidates
+    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+    .filter(({ distance }) => distance <= far)
+    .sort((a, b) => a.distance - b.distance)[0]?.candidate
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}
