@@ -1,0 +1,249 @@
+/**
+ * What the control API takes and gives. Names follow Archil's public control API where it has them
+ * (`nickname`, `identifier`, `expiresIn`, `organization`), so that its published clients read our answers.
+ */
+import { Fault } from '../../lib/errors.ts'
+import type { DiskId, DiskSettings } from '../../lib/disk.ts'
+
+/** Takes what came over the wire and gives what was meant, or throws InvalidArgument naming `where`. */
+export type Parse<T> = (value: unknown, where: string) => T
+
+const wrong = (where: string, wanted: string) => new Fault('InvalidArgument', `${where} must be ${wanted}`)
+
+export const text =
+  (least = 1, most = 4096): Parse<string> =>
+  (value, where) => {
+    if (typeof value !== 'string' || value.length < least || value.length > most || value.includes('\0')) {
+      throw wrong(where, `text of ${least} to ${most} characters`)
+    }
+    return value
+  }
+
+export const flag: Parse<boolean> = (value, where) => {
+  if (typeof value !== 'boolean') throw wrong(where, 'true or false')
+  return value
+}
+
+/** Also takes digits, as a query has them. */
+export const whole =
+  (least: number, most: number): Parse<number> =>
+  (value, where) => {
+    const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
+    if (typeof number !== 'number' || !Number.isInteger(number) || number < least || number > most) {
+      throw wrong(where, `a whole number of ${least} to ${most}`)
+    }
+    return number
+  }
+
+export const oneOf =
+  <const T extends string>(...values: T[]): Parse<T> =>
+  (value, where) => {
+    const found = values.find((one) => one === value)
+    if (found === undefined) throw wrong(where, `one of ${values.join(', ')}`)
+    return found
+  }
+
+export const nullable =
+  <T>(parse: Parse<T>): Parse<T | null> =>
+  (value, where) =>
+    value === null ? null : parse(value, where)
+
+export const optional =
+  <T>(parse: Parse<T>): Parse<T | undefined> =>
+  (value, where) =>
+    value === undefined ? undefined : parse(value, where)
+
+/** Values that are not text are refused; at most 50 of them, as for S3's tags. */
+export const tags: Parse<Readonly<Record<string, string>>> = (value, where) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(where, 'an object')
+  const entries = Object.entries(value).map(
+    ([name, one]) =>
+      [text(1, 128)(name, `a name in ${where}`), text(0, 256)(one, `${where}.${name}`)] as const,
+  )
+  if (entries.length > 50) throw wrong(where, 'at most 50 tags')
+  return Object.fromEntries(entries)
+}
+
+type Shape = Readonly<Record<string, Parse<unknown>>>
+type Shaped<S extends Shape> = { readonly [K in keyof S]: ReturnType<S[K]> }
+
+/** An object with these members and no others: a mistyped name is an error, not silence. */
+export const object =
+  <S extends Shape>(shape: S): Parse<Shaped<S>> =>
+  (value, where) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(where, 'an object')
+    const given = new Map<string, unknown>(Object.entries(value))
+    for (const name of given.keys()) {
+      if (!Object.hasOwn(shape, name)) throw new Fault('InvalidArgument', `${where} knows no "${name}"`)
+    }
+    return Object.fromEntries(
+      Object.entries(shape).map(([name, parse]) => [
+        name,
+        parse(given.get(name), where === 'the body' ? name : `${where}.${name}`),
+      ]),
+    ) as Shaped<S>
+  }
+
+/** Some of a disk's settings, to be changed. */
+export const someSettings = object({
+  symlinks: optional(oneOf('inside', 'deny', 'follow')),
+  symlinkDepth: optional(whole(0, 40)),
+  region: optional(text(1, 64)),
+  strictRegion: optional(flag),
+  emptyDirectories: optional(oneOf('list', 'hide')),
+  s3: optional(oneOf('ro', 'rw')),
+  crossDevices: optional(flag),
+})
+
+export const none = object({})
+export const page = object({
+  limit: optional(whole(1, 1000)),
+  cursor: optional(text()),
+})
+export const listDisks = object({
+  limit: optional(whole(1, 1000)),
+  cursor: optional(text()),
+  /** The one disk of that alias or id. */
+  name: optional(text()),
+})
+export const createDisk = object({
+  /** The alias. */
+  name: optional(nullable(text(1, 63))),
+  /** An absolute path adopts that directory; without it the disk is managed. */
+  root: optional(nullable(text())),
+  tags: optional(tags),
+  settings: optional(someSettings),
+})
+export const changeDisk = object({
+  /** A new alias; null takes it away. */
+  name: optional(nullable(text(1, 63))),
+  /** Binds the disk to this directory, as when its file system has a new identity. Adopted disks only. */
+  root: optional(text()),
+  tags: optional(tags),
+  settings: optional(someSettings),
+})
+export const addUser = object({
+  type: optional(oneOf('s3')),
+  /** Unique on the disk. */
+  nickname: text(1, 64),
+  access: optional(oneOf('ro', 'rw')),
+})
+export const whichUser = object({
+  /** An access key id, or the user's name. */
+  identifier: text(1, 128),
+})
+export const share = object({
+  key: text(1, 1024),
+  /** Seconds, 1 to 604800; 86400 when absent. */
+  expiresIn: optional(whole(1, 604_800)),
+})
+export const mount = object({
+  /** Absolute; beneath the configured directory of mounts when absent. */
+  mountpoint: optional(nullable(text())),
+  readOnly: optional(flag),
+})
+export const unmount = object({
+  /** Detach it even while files are open. */
+  force: optional(flag),
+})
+
+export interface MountView {
+  readonly state: 'mounting' | 'mounted' | 'failed' | 'unmounted'
+  readonly mountpoint: string
+  readonly readOnly: boolean
+  /** Of a mount that stands. */
+  readonly engine: string | null
+  readonly passthrough: boolean | null
+  /** Why it failed; it is tried again meanwhile. */
+  readonly error: string | null
+  /** Whatever else the engine says of the machine or the mount, one sentence each. */
+  readonly notes: readonly string[]
+}
+
+export interface DiskView {
+  readonly id: DiskId
+  /** The bucket's name: the alias, or else the id. */
+  readonly name: string
+  readonly alias: string | null
+  /** The account. */
+  readonly organization: string
+  readonly status: 'available' | 'offline'
+  /** One sentence when offline. */
+  readonly offlineReason: string | null
+  readonly provider: 'twofold'
+  readonly region: string
+  readonly kind: 'managed' | 'adopted'
+  readonly root: string
+  readonly settings: DiskSettings
+  readonly tags: Readonly<Record<string, string>>
+  /** null when the disk is not to be mounted. */
+  readonly mount: MountView | null
+  /** RFC 3339, UTC. */
+  readonly createdAt: string
+}
+
+/** Archil's clients read `diskId` and `authorizedUsers` and then ask for the disk. */
+export interface CreatedDisk {
+  readonly diskId: DiskId
+  readonly authorizedUsers: readonly UserView[]
+  readonly disk: DiskView
+}
+
+export interface UserView {
+  readonly type: 's3'
+  /** The access key id. */
+  readonly identifier: string
+  readonly nickname: string
+  readonly access: 'ro' | 'rw'
+  /** The key of the keyring that its secret derives from. */
+  readonly keyId: string
+  readonly createdAt: string
+}
+
+/** Shown when the user is made or rotated, and never again. */
+export interface UserSecret extends UserView {
+  readonly secretAccessKey: string
+}
+
+export interface ShareView {
+  readonly url: string
+  /** Seconds. */
+  readonly expiresIn: number
+  /** RFC 3339, UTC. */
+  readonly expiresAt: string
+}
+
+export interface KeyView {
+  readonly id: string
+  readonly current: boolean
+  readonly createdAt: string
+  /** S3 users whose secrets derive from it; they stop working when it is retired. */
+  readonly users: number
+}
+
+export interface ProcessView {
+  readonly role: 'primary' | 'control' | 'worker' | 'mount'
+  readonly pid: number | null
+  readonly state: 'starting' | 'ready' | 'stopping' | 'down'
+  readonly startedAt: string | null
+  /** How often it was started again after a crash. */
+  readonly restarts: number
+  /** Of a mount process. */
+  readonly diskId: DiskId | null
+}
+
+export interface StatusView {
+  readonly version: string
+  readonly node: string
+  /** Seconds since the primary started. */
+  readonly uptime: number
+  readonly state: string
+  readonly controlSocket: string
+  readonly mounts: string
+  /** `host:port` that the S3 door listens on. */
+  readonly listen: string
+  /** What links are built on and what clients are given. */
+  readonly endpoint: string
+  readonly processes: readonly ProcessView[]
+  readonly disks: readonly DiskView[]
+}

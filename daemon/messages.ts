@@ -1,0 +1,133 @@
+/**
+ * What the processes say to each other over Node's IPC. The primary is at the middle of all of it: control
+ * tells it what the doors need to know and which mounts are wanted, it tells workers and mounts, and it keeps
+ * the last of both for those that it starts while control is away.
+ */
+import type { ChildProcess } from 'node:child_process'
+import type { Config } from '../lib/config.ts'
+import type { Disk, DiskId } from '../lib/disk.ts'
+
+import type { RosterRecord } from '../lib/roster.ts'
+import type { ProcessView } from './control/schema.ts'
+
+/** All that a door serves by. Replaced whole. */
+export interface DoorRecord {
+  /** Grows with each publication of one run of control, and from run to run. */
+  readonly version: number
+  readonly roster: RosterRecord
+  /** lib/auth/keyring.ts's record. */
+  readonly keyring: unknown
+}
+
+/** A mount that should stand. Another value for a disk means: unmount, and mount again. */
+export interface MountRecord {
+  readonly disk: Disk
+  /** Canonical and absolute. */
+  readonly mountpoint: string
+  readonly readOnly: boolean
+  readonly engine: Config['engine']
+  readonly allowOther: Config['allowOther']
+}
+
+/** How a mount process stands, as it says itself or as the primary saw it end. */
+export type MountReport =
+  | { readonly state: 'mounting' | 'unmounted' }
+  | {
+      readonly state: 'mounted'
+      readonly engine: string
+      readonly passthrough: boolean
+      readonly notes: readonly string[]
+    }
+  | { readonly state: 'failed'; readonly error: string }
+
+/** What every child hears. */
+type Stop = {
+  readonly type: 'stop'
+  /** Milliseconds for what is running to end. */
+  readonly drain: number
+  /** Of a mount: detach it even while it is busy. */
+  readonly force?: boolean
+}
+
+export type ToControl =
+  | {
+      readonly type: 'start'
+      readonly config: Config
+      /** Where the S3 door listens, its port filled in. */
+      readonly listen: Config['listen']
+      /** When the primary started, milliseconds since the epoch. */
+      readonly startedAt: number
+    }
+  /** Every worker and mount serves by this version or by a later one. */
+  | { readonly type: 'published'; readonly version: number }
+  | { readonly type: 'mount'; readonly diskId: DiskId; readonly report: MountReport }
+  | { readonly type: 'processes'; readonly processes: readonly ProcessView[] }
+  | Stop
+
+export type FromControl =
+  | { readonly type: 'ready' }
+  | { readonly type: 'publish'; readonly doors: DoorRecord; readonly mounts: readonly MountRecord[] }
+  /** The next stop of this disk's mount is to be forced. */
+  | { readonly type: 'force'; readonly diskId: DiskId }
+
+export type ToWorker =
+  | {
+      readonly type: 'start'
+      readonly config: Config
+      readonly doors: DoorRecord
+      readonly listen: Config['listen']
+    }
+  | { readonly type: 'doors'; readonly doors: DoorRecord }
+  | Stop
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** From now on no request is answered by an older version. */
+  | { readonly type: 'applied'; readonly version: number }
+
+export type ToMount = { readonly type: 'start'; readonly config: Config; readonly mount: MountRecord } | Stop
+
+/** A mount process says `mounting`, then `mounted` or `failed` (and exits), at last `unmounted` (and exits). */
+export type FromMount = { readonly type: 'mount'; readonly report: MountReport }
+
+export type FromAny = FromControl | FromWorker | FromMount
+export type ToAny = ToControl | ToWorker | ToMount
+
+/** Talks to the primary from inside of a child. Whoever opens it exits when the primary is gone. */
+export interface Line<Out> {
+  say(message: Out): void
+}
+
+const isMessage = (value: unknown): value is { readonly type: string } =>
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+
+/**
+ * Opens a child's line to its primary. `hear` gets each message; `orphaned` is called once when the primary
+ * is gone, however it went. Both ends are our own code of one version, so a message's type is trusted.
+ */
+export function lineToPrimary<In, Out>(hear: (message: In) => void, orphaned: () => void): Line<Out> {
+  process.on('message', (message) => {
+    if (isMessage(message)) hear(message as In)
+  })
+  process.once('disconnect', orphaned)
+  return {
+    say: (message) => {
+      if (process.connected) process.send?.(message, undefined, undefined, ignoreClosed)
+    },
+  }
+}
+
+/** The primary's end of a child's line. */
+export function lineToChild<In, Out>(child: ChildProcess, hear: (message: In) => void): Line<Out> {
+  child.on('message', (message) => {
+    if (isMessage(message)) hear(message as In)
+  })
+  return {
+    say: (message) => {
+      if (child.connected) child.send(message as object, ignoreClosed)
+    },
+  }
+}
+
+/** The other end died between our look and our word: its exit is handled where exits are. */
+function ignoreClosed(): void {}

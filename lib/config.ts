@@ -1,0 +1,481 @@
+/**
+ * Every setting of the daemon in one table: its flag, environment variable, key in the configuration file,
+ * default, parser and documentation. docs/configuration.md is tested against it.
+ *
+ * A flag wins over the environment, that over the file, that over the default. `--state DIR` puts the
+ * control socket and the mounts beneath DIR too, unless they are set themselves. This is the one file that
+ * reads process.env; what is no setting of ours (systemd's and npm's variables) is handed out by `surroundings`.
+ */
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { isIP } from 'node:net'
+import { isAbsolute, join, resolve } from 'node:path'
+import { Fault } from './errors.ts'
+
+/** Where the S3 door listens. `port` 0 takes any free one. */
+export interface ListenAddress {
+  /** An IPv4 or IPv6 address without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+/** What a default may depend on. */
+export interface Surroundings {
+  readonly root: boolean
+  readonly home: string
+  /** Relative paths of flags and of the environment count from here: npm's INIT_CWD, or else the cwd. */
+  readonly cwd: string
+  readonly xdgStateHome: string | undefined
+  readonly xdgRuntimeDir: string | undefined
+  readonly xdgConfigHome: string | undefined
+}
+
+type DefaultFor<T> = T | ((place: Surroundings, stateDir: string | undefined) => T)
+
+interface Setting<T> {
+  /** Without the leading dashes. */
+  readonly flag: string
+  readonly env: string
+  /** In the configuration file, a JSON object. */
+  readonly key: string
+  readonly default: DefaultFor<T>
+  /** The default as the documentation says it, where it depends on something. */
+  readonly defaultText?: string
+  /** Text from a flag or the environment, or a JSON value of the file. Throws InvalidSetting. */
+  readonly parse: (value: unknown, cwd: string) => T
+  /** A flag that needs no value: its presence means true. */
+  readonly isSwitch?: boolean
+  readonly doc: string
+}
+
+const refuse = (wanted: string) => (value: unknown) =>
+  new Fault('InvalidSetting', `${JSON.stringify(value)} is not ${wanted}`)
+
+const path = (value: unknown, cwd: string): string => {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw refuse('a path')(value)
+  return resolve(cwd, value)
+}
+
+/** A whole number of `least` to `most`; sizes may end in k, M or G (powers of 1024) when `units` says so. */
+const whole =
+  (least: number, most: number, units = false) =>
+  (value: unknown): number => {
+    const no = refuse(`a whole number of ${least} to ${most}${units ? ' (k, M and G are understood)' : ''}`)
+    const text = typeof value === 'number' ? String(value) : value
+    const match = typeof text === 'string' ? /^(\d{1,15})([kKmMgG])?(?:i?B)?$/.exec(text) : null
+    if (!match || (match[2] !== undefined && !units)) throw no(value)
+    const scale = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1
+    const number = Number(match[1]) * scale
+    if (number < least || number > most) throw no(value)
+    return number
+  }
+
+/** Seconds with an optional fraction, or with a unit (ms, s, m, h); given out in milliseconds. */
+const duration =
+  (least: number, most: number) =>
+  (value: unknown): number => {
+    const no = refuse(`a time of ${least / 1000} to ${most / 1000} seconds (ms, s, m and h are understood)`)
+    const text = typeof value === 'number' ? String(value) : value
+    const match = typeof text === 'string' ? /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text) : null
+    if (!match) throw no(value)
+    const scale = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000
+    const ms = Math.round(Number(match[1]) * scale)
+    if (ms < least || ms > most) throw no(value)
+    return ms
+  }
+
+const oneOf =
+  <const T extends string>(...values: T[]) =>
+  (value: unknown): T => {
+    const found = values.find((one) => one === value)
+    if (found === undefined) throw refuse(`one of ${values.join(', ')}`)(value)
+    return found
+  }
+
+const flag = (value: unknown): boolean => {
+  if (value === true || value === 'true' || value === '1' || value === 'yes') return true
+  if (value === false || value === 'false' || value === '0' || value === 'no') return false
+  throw refuse('true or false')(value)
+}
+
+/** `HOST:PORT`, `[V6]:PORT`, `:PORT`, `PORT`, or `HOST`; a host is an address, `localhost` or `*`. */
+export function parseListen(value: unknown): ListenAddress {
+  const no = refuse('an address to listen on, as 127.0.0.1:9010 or [::1]:9010')
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string') throw no(value)
+  const match =
+    /^(?:(\[[0-9a-fA-F:.]+\]|[^:[\]]*):)?(\d{1,5})$/.exec(text) ?? /^(\[[^\]]+\]|[^:[\]]+)()$/.exec(text)
+  if (!match) throw no(value)
+  const port = match[2] === '' ? 9010 : Number(match[2])
+  const written = (match[1] ?? '').replace(/^\[|\]$/g, '')
+  const names: Record<string, string> = { '': '127.0.0.1', localhost: '127.0.0.1', '*': '0.0.0.0' }
+  const host = names[written] ?? written
+  if (isIP(host) === 0 || port > 65535) throw no(value)
+  return { host, port }
+}
+
+/** `127.0.0.1:9010` or `[::1]:9010`. */
+export const formatListen = ({ host, port }: ListenAddress): string =>
+  `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+
+export const isLoopback = (host: string): boolean => host === '::1' || /^127\./.test(host)
+
+const domains = (value: unknown): readonly string[] => {
+  const list: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [null]
+  return list
+    .map((one) => (typeof one === 'string' ? one.trim().toLowerCase() : one))
+    .filter((one) => one !== '')
+    .map((one) => {
+      if (typeof one === 'string' && one.length <= 253 && /^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(one)) return one
+      throw refuse('a list of domain names')(value)
+    })
+}
+
+const url = (value: unknown): string => {
+  const no = refuse('an http or https URL without a query')
+  if (typeof value !== 'string' || !URL.canParse(value)) throw no(value)
+  const parsed = new URL(value)
+  if (
+    !/^https?:$/.test(parsed.protocol) ||
+    parsed.search !== '' ||
+    parsed.hash !== '' ||
+    parsed.username !== ''
+  ) {
+    throw no(value)
+  }
+  return parsed.href.replace(/\/+$/, '')
+}
+
+const setting = <T>(row: Setting<T>): Setting<T> => row
+const beneath =
+  (name: string, otherwise: (place: Surroundings) => string) =>
+  (place: Surroundings, stateDir: string | undefined) =>
+    stateDir === undefined ? otherwise(place) : join(stateDir, name)
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+const hour = 3_600_000
+
+export const settings = {
+  state: setting({
+    flag: 'state',
+    env: 'TWOFOLD_STATE',
+    key: 'state',
+    parse: path,
+    default: (place) =>
+      place.root
+        ? '/var/lib/twofold'
+        : join(place.xdgStateHome ?? join(place.home, '.local/state'), 'twofold'),
+    defaultText: '/var/lib/twofold; not root: $XDG_STATE_HOME/twofold (~/.local/state/twofold)',
+    doc: 'Where the records, the keyring and the managed disks are. Setting it puts the control socket and the mounts beneath it too.',
+  }),
+  controlSocket: setting({
+    flag: 'control-socket',
+    env: 'TWOFOLD_CONTROL_SOCKET',
+    key: 'controlSocket',
+    parse: path,
+    default: beneath('control.sock', (place) =>
+      place.root
+        ? '/run/twofold/control.sock'
+        : join(place.xdgRuntimeDir ?? join(place.home, '.local/state'), 'twofold/control.sock'),
+    ),
+    defaultText:
+      '/run/twofold/control.sock; not root: $XDG_RUNTIME_DIR/twofold/control.sock; STATE/control.sock',
+    doc: 'The unix socket of the control API, mode 0600: whoever can open it commands the daemon. At most 107 bytes.',
+  }),
+  mounts: setting({
+    flag: 'mounts',
+    env: 'TWOFOLD_MOUNTS',
+    key: 'mounts',
+    parse: path,
+    default: beneath('mounts', (place) => (place.root ? '/mnt/twofold' : join(place.home, 'twofold'))),
+    defaultText: '/mnt/twofold; not root: ~/twofold; STATE/mounts',
+    doc: 'The directory that holds the mount points of disks that name none themselves.',
+  }),
+  listen: setting({
+    flag: 'listen',
+    env: 'TWOFOLD_LISTEN',
+    key: 'listen',
+    parse: parseListen,
+    default: { host: '127.0.0.1', port: 9010 },
+    defaultText: '127.0.0.1:9010',
+    doc: 'Where the S3 door listens, HOST:PORT. Port 0 takes any free one.',
+  }),
+  expose: setting({
+    flag: 'expose',
+    env: 'TWOFOLD_EXPOSE',
+    key: 'expose',
+    parse: flag,
+    isSwitch: true,
+    default: false,
+    doc: 'Allow an address that is not loopback. What passes there is plain HTTP: put TLS in front of it.',
+  }),
+  publicUrl: setting<string | null>({
+    flag: 'public-url',
+    env: 'TWOFOLD_PUBLIC_URL',
+    key: 'publicUrl',
+    parse: url,
+    default: null,
+    defaultText: 'http:// and the address that the S3 door listens on',
+    doc: 'The URL that links are built on, as others reach the S3 door.',
+  }),
+  domains: setting<readonly string[]>({
+    flag: 'domains',
+    env: 'TWOFOLD_DOMAINS',
+    key: 'domains',
+    parse: domains,
+    default: [],
+    defaultText: 'none',
+    doc: 'Domains whose subdomains are buckets (virtual-host style), separated by commas.',
+  }),
+  workers: setting({
+    flag: 'workers',
+    env: 'TWOFOLD_WORKERS',
+    key: 'workers',
+    parse: whole(1, 64),
+    default: 2,
+    doc: 'S3 worker processes that share the listening socket.',
+  }),
+  engine: setting({
+    flag: 'engine',
+    env: 'TWOFOLD_ENGINE',
+    key: 'engine',
+    parse: oneOf('auto', 'kernel', 'fuse-native'),
+    default: 'auto',
+    doc: 'What speaks FUSE: kernel (our own), fuse-native (the npm package), or auto: the best that this machine can run.',
+  }),
+  allowOther: setting({
+    flag: 'allow-other',
+    env: 'TWOFOLD_ALLOW_OTHER',
+    key: 'allowOther',
+    parse: oneOf('auto', 'yes', 'no'),
+    default: 'auto',
+    doc: 'Whether users other than the daemon see the mounts, with permissions checked by the kernel. auto: yes when root.',
+  }),
+  logLevel: setting({
+    flag: 'log-level',
+    env: 'TWOFOLD_LOG_LEVEL',
+    key: 'logLevel',
+    parse: oneOf('debug', 'info', 'warn', 'error'),
+    default: 'info',
+    doc: 'The least that is logged. Requests are logged at info.',
+  }),
+  logFormat: setting({
+    flag: 'log-format',
+    env: 'TWOFOLD_LOG_FORMAT',
+    key: 'logFormat',
+    parse: oneOf('auto', 'json', 'text'),
+    default: 'auto',
+    doc: 'Lines on stderr: json, or text for people. auto: text on a terminal.',
+  }),
+  maxConnections: setting({
+    flag: 'max-connections',
+    env: 'TWOFOLD_MAX_CONNECTIONS',
+    key: 'maxConnections',
+    parse: whole(1, 100_000),
+    default: 4096,
+    doc: 'Open connections of each S3 worker; more are closed at once.',
+  }),
+  maxRequests: setting({
+    flag: 'max-requests',
+    env: 'TWOFOLD_MAX_REQUESTS',
+    key: 'maxRequests',
+    parse: whole(1, 100_000),
+    default: 1024,
+    doc: 'Requests that each S3 worker answers at one time; more get SlowDown (503).',
+  }),
+  maxHeaderBytes: setting({
+    flag: 'max-header-bytes',
+    env: 'TWOFOLD_MAX_HEADER_BYTES',
+    key: 'maxHeaderBytes',
+    parse: whole(4 * KiB, MiB, true),
+    default: 16 * KiB,
+    defaultText: '16k',
+    doc: 'Bytes of request line and headers together; more get RequestHeaderSectionTooLarge (431).',
+  }),
+  maxBodyBytes: setting({
+    flag: 'max-body-bytes',
+    env: 'TWOFOLD_MAX_BODY_BYTES',
+    key: 'maxBodyBytes',
+    parse: whole(KiB, 64 * MiB, true),
+    default: MiB,
+    defaultText: '1M',
+    doc: 'Bytes of a request body that is no object: XML of S3, JSON of the control API.',
+  }),
+  headersTimeout: setting({
+    flag: 'headers-timeout',
+    env: 'TWOFOLD_HEADERS_TIMEOUT',
+    key: 'headersTimeout',
+    parse: duration(100, hour),
+    default: 10_000,
+    defaultText: '10s',
+    doc: 'Time for a request to send its headers; later gets RequestTimeout (408).',
+  }),
+  idleTimeout: setting({
+    flag: 'idle-timeout',
+    env: 'TWOFOLD_IDLE_TIMEOUT',
+    key: 'idleTimeout',
+    parse: duration(100, 24 * hour),
+    default: 60_000,
+    defaultText: '60s',
+    doc: 'Time that a connection may move no byte in the middle of a request or answer before it is closed.',
+  }),
+  keepAliveTimeout: setting({
+    flag: 'keep-alive-timeout',
+    env: 'TWOFOLD_KEEP_ALIVE_TIMEOUT',
+    key: 'keepAliveTimeout',
+    parse: duration(100, 24 * hour),
+    default: 75_000,
+    defaultText: '75s',
+    doc: 'Time that a connection may wait for its next request.',
+  }),
+  drainTimeout: setting({
+    flag: 'drain-timeout',
+    env: 'TWOFOLD_DRAIN_TIMEOUT',
+    key: 'drainTimeout',
+    parse: duration(0, hour),
+    default: 10_000,
+    defaultText: '10s',
+    doc: 'Time that running requests get to end when the daemon stops.',
+  }),
+  listingCacheBytes: setting({
+    flag: 'listing-cache-bytes',
+    env: 'TWOFOLD_LISTING_CACHE_BYTES',
+    key: 'listingCacheBytes',
+    parse: whole(MiB, 64 * GiB, true),
+    default: 128 * MiB,
+    defaultText: '128M',
+    doc: 'Memory of each S3 worker for the sorted names of directories.',
+  }),
+} satisfies Record<string, Setting<never> | { parse: unknown }>
+
+type Settings = typeof settings
+export type SettingName = keyof Settings
+/** What the daemon runs with. JSON: it travels to every process over IPC. */
+export type Config = { readonly [K in SettingName]: ReturnType<Settings[K]['parse']> }
+
+export const settingNames = Object.keys(settings) as SettingName[]
+
+/** Values as somebody wrote them: by setting name. */
+export type Written = Readonly<Partial<Record<SettingName, unknown>>>
+
+/**
+ * The configuration of these sources. `configFile` is where an explicitly named or the default file was
+ * read. Throws InvalidSetting, which names the source.
+ */
+export function resolveConfig(
+  flags: Written,
+  environment: Readonly<Record<string, string | undefined>>,
+  file: Written,
+  place: Surroundings,
+): Config {
+  const written = (name: SettingName): { value: unknown; source: string; cwd: string } | undefined => {
+    const row = settings[name]
+    if (flags[name] !== undefined) return { value: flags[name], source: `--${row.flag}`, cwd: place.cwd }
+    const variable = environment[row.env]
+    if (variable !== undefined && variable !== '') return { value: variable, source: row.env, cwd: place.cwd }
+    if (file[name] !== undefined)
+      return { value: file[name], source: `"${row.key}" of the configuration file`, cwd: '/' }
+    return undefined
+  }
+  const stateDir = (() => {
+    const state = written('state')
+    return state === undefined ? undefined : path(state.value, state.cwd)
+  })()
+  const pick = <K extends SettingName>(name: K): Config[K] => {
+    const row = settings[name] as unknown as Setting<Config[K]>
+    const found = written(name)
+    if (found === undefined) {
+      const fallback = row.default
+      return typeof fallback === 'function'
+        ? (fallback as (place: Surroundings, stateDir: string | undefined) => Config[K])(place, stateDir)
+        : fallback
+    }
+    try {
+      return row.parse(found.value, found.cwd)
+    } catch (thrown) {
+      if (thrown instanceof Fault) throw new Fault('InvalidSetting', `${found.source}: ${thrown.message}`)
+      throw thrown
+    }
+  }
+  return Object.fromEntries(settingNames.map((name) => [name, pick(name)])) as unknown as Config
+}
+
+/** /etc/twofold/config.json, or not being root $XDG_CONFIG_HOME/twofold/config.json. */
+export const defaultConfigFile = (place: Surroundings): string =>
+  place.root
+    ? '/etc/twofold/config.json'
+    : join(place.xdgConfigHome ?? join(place.home, '.config'), 'twofold/config.json')
+
+/** What a configuration file sets. One that isn't there sets nothing unless it was asked for by name. */
+export function readConfigFile(file: string, mustExist: boolean): Written {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown)
+    if (!mustExist && (code === 'ENOENT' || code === 'ENOTDIR')) return {}
+    throw new Fault('InvalidSetting', `the configuration file ${file} can't be read: ${code}`)
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    throw new Fault('InvalidSetting', `the configuration file ${file} is not JSON`)
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new Fault('InvalidSetting', `the configuration file ${file} is not a JSON object`)
+  }
+  const byKey = new Map<string, SettingName>(settingNames.map((name) => [settings[name].key, name]))
+  return Object.fromEntries(
+    Object.entries(parsed).map(([key, value]) => {
+      const name = byKey.get(key)
+      if (name === undefined) throw new Fault('InvalidSetting', `${file}: there is no setting "${key}"`)
+      return [name, value]
+    }),
+  )
+}
+
+/** The configuration of this process: flags as the command line had them, `configFile` where it named one. */
+export function loadConfig(flags: Written, configFile?: string): Config {
+  const place = currentPlace()
+  const named = configFile ?? process.env.TWOFOLD_CONFIG
+  const file = named === undefined ? defaultConfigFile(place) : resolve(place.cwd, named)
+  return resolveConfig(flags, process.env, readConfigFile(file, named !== undefined), place)
+}
+
+const absolute = (value: string | undefined) => (value !== undefined && isAbsolute(value) ? value : undefined)
+
+export const currentPlace = (): Surroundings => ({
+  root: process.getuid?.() === 0,
+  home: homedir(),
+  cwd: absolute(process.env.INIT_CWD) ?? process.cwd(),
+  xdgStateHome: absolute(process.env.XDG_STATE_HOME),
+  xdgRuntimeDir: absolute(process.env.XDG_RUNTIME_DIR),
+  xdgConfigHome: absolute(process.env.XDG_CONFIG_HOME),
+})
+
+/** What systemd, the terminal and the shell tell a process, undefined where they say nothing. */
+export const surroundings = (): Readonly<
+  Record<
+    'notifySocket' | 'watchdogUsec' | 'watchdogPid' | 'listenPid' | 'listenFds' | 'noColor' | 'path',
+    string | undefined
+  >
+> => ({
+  notifySocket: process.env.NOTIFY_SOCKET,
+  watchdogUsec: process.env.WATCHDOG_USEC,
+  watchdogPid: process.env.WATCHDOG_PID,
+  listenPid: process.env.LISTEN_PID,
+  listenFds: process.env.LISTEN_FDS,
+  noColor: process.env.NO_COLOR,
+  path: process.env.PATH,
+})
+
+/** The environment of our children: ours without what systemd meant for the primary alone. */
+export function childEnvironment(): NodeJS.ProcessEnv {
+  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, ...rest } =
+    process.env
+  void [NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES]
+  return rest
+}

@@ -1,0 +1,96 @@
+/**
+ * The log: one line an event on stderr, JSON for machines or text on a terminal. Whoever logs names the
+ * fields; nothing here or there logs a header, a query, a token or a link whole.
+ */
+import { writeSync } from 'node:fs'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+const levels: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+/** JSON values; undefined ones are left out. An Error becomes its message (and its stack at debug). */
+export type LogFields = Readonly<Record<string, unknown>>
+
+export interface Log {
+  debug(event: string, fields?: LogFields): void
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+  /** A log that puts these fields on each of its lines. */
+  with(fields: LogFields): Log
+  /** Whether lines of this level are written, for those whose fields cost something. */
+  writes(level: LogLevel): boolean
+}
+
+export interface LogOptions {
+  readonly level: LogLevel
+  readonly format: 'auto' | 'json' | 'text'
+  /** Takes a finished line with its newline. stderr when absent. */
+  readonly write?: (line: string) => void
+  /** Put on every line. */
+  readonly fields?: LogFields
+}
+
+const plain = (debug: boolean) => (_key: string, value: unknown) => {
+  if (value instanceof Error)
+    return debug ? (value.stack ?? value.message) : `${value.name}: ${value.message}`
+  if (typeof value === 'bigint') return value.toString()
+  return value
+}
+
+/** Control characters would let a key write lines of its own into a terminal or a log. */
+const visible = (text: string) =>
+  text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+function asText(level: LogLevel, event: string, fields: LogFields, debug: boolean): string {
+  const rest = Object.entries(fields)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .map(([name, value]) => {
+      const shown = plain(debug)(name, value)
+      const text = typeof shown === 'object' ? JSON.stringify(shown, plain(debug)) : String(shown)
+      return `${name}=${/[\s"=]/.test(text) ? JSON.stringify(text) : visible(text)}`
+    })
+  return [new Date().toISOString().slice(11, 23), level.padEnd(5), visible(event), ...rest].join(' ')
+}
+
+/** stderr by a synchronous write: a line is whole, and out before the process may die. */
+function writeStderr(line: string): void {
+  const bytes = Buffer.from(line)
+  for (let done = 0, attempt = 0; done < bytes.length && attempt < 100; attempt++) {
+    try {
+      done += writeSync(2, bytes, done)
+    } catch (thrown) {
+      // A pipe whose reader is slow (EAGAIN) is tried again; one that is gone loses the line, never the daemon.
+      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) return
+    }
+  }
+}
+
+export function createLog(options: LogOptions): Log {
+  const least = levels[options.level]
+  const debug = least === 0
+  const text = options.format === 'text' || (options.format === 'auto' && process.stderr.isTTY)
+  const write = options.write ?? writeStderr
+  const make = (common: LogFields): Log => {
+    const line = (level: LogLevel) => (event: string, fields?: LogFields) => {
+      if (levels[level] < least) return
+      const all = { ...common, ...fields }
+      write(
+        text
+          ? `${asText(level, event, all, debug)}\n`
+          : `${JSON.stringify({ time: new Date().toISOString(), level, event, ...all }, plain(debug))}\n`,
+      )
+    }
+    return {
+      debug: line('debug'),
+      info: line('info'),
+      warn: line('warn'),
+      error: line('error'),
+      with: (fields) => make({ ...common, ...fields }),
+      writes: (level) => levels[level] >= least,
+    }
+  }
+  return make(options.fields ?? {})
+}
