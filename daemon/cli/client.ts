@@ -1,14 +1,13 @@
 /**
- * The CLI's side of the control API: JSON over HTTP on the daemon's unix socket. Node's fetch can't speak to a
- * socket file, so this is node:http.
+ * The CLI's side of the control API: JSON over HTTP on the daemon's unix socket, typed by the API's own table
+ * of routes. Node's fetch can't speak to a socket file, so this is node:http.
  */
 import { request } from 'node:http'
 import { catalogue, Fault, type FaultCode } from '../../lib/errors.ts'
+import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName } from '../control/routes.ts'
 
-export type Method = 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT'
-
-/** The envelope of every answer of the control API. */
-type Envelope = { success: true; data: unknown } | { success: false; error: string; code: string }
+/** What the `:id` and `:type` of a route's path stand for. */
+export type PathParts = Readonly<Record<string, string>>
 
 export class Client {
   readonly socket: string
@@ -21,35 +20,71 @@ export class Client {
    * Answers the envelope's `data`. Throws the Fault that the daemon answered with, or DaemonNotRunning where
    * none answers.
    */
-  async call(method: Method, path: string, body?: unknown): Promise<unknown> {
-    const text = await this.#exchange(method, path, body === undefined ? undefined : JSON.stringify(body))
-    const envelope = parseEnvelope(text)
-    if (envelope.success) return envelope.data
+  async ask<N extends RouteName>(
+    route: N,
+    parts: PathParts = {},
+    input: Partial<InputOf<N>> = {},
+  ): Promise<AnswerOf<N>> {
+    return (await this.#ask(route, parts, input)).data
+  }
+
+  /** Every page of a list, one after the other. */
+  async everyDisk(): Promise<AnswerOf<'listDisks'>> {
+    const all: AnswerOf<'listDisks'>[number][] = []
+    for (let cursor: string | undefined; ;) {
+      const page = await this.#ask('listDisks', {}, cursor === undefined ? {} : { cursor })
+      all.push(...page.data)
+      if (page.nextCursor === null) return all
+      cursor = page.nextCursor
+    }
+  }
+
+  /** Whether a daemon answers. Throws where one is there that the caller may not ask. */
+  async answers(): Promise<boolean> {
+    try {
+      await this.ask('status')
+      return true
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'DaemonNotRunning') return false
+      throw error
+    }
+  }
+
+  async #ask<N extends RouteName>(
+    route: N,
+    parts: PathParts,
+    input: Partial<InputOf<N>>,
+  ): Promise<Extract<Envelope<AnswerOf<N>>, { success: true }>> {
+    const { method, path } = routes[route]
+    let target = path.replace(/:(\w+)/g, (_, part: string) => encodeURIComponent(parts[part] ?? ''))
+    let body: string | undefined
+    if (method === 'POST' || method === 'PATCH') body = JSON.stringify(input)
+    else {
+      const query = new URLSearchParams()
+      for (const [name, value] of Object.entries(input))
+        if (value !== undefined) query.set(name, String(value))
+      if (query.size > 0) target += `?${query.toString()}`
+    }
+    const envelope = parseEnvelope<AnswerOf<N>>(await this.#exchange(method, target, body))
+    if (envelope.success) return envelope
     if (isFaultCode(envelope.code)) throw new Fault(envelope.code, envelope.error)
     throw new Fault('InternalError', `${envelope.error} (${envelope.code})`)
   }
 
-  #exchange(method: Method, path: string, body: string | undefined): Promise<string> {
+  #exchange(method: string, path: string, body: string | undefined): Promise<string> {
     return new Promise((resolve, reject) => {
-      const sent = request(
-        {
-          socketPath: this.socket,
-          method,
-          path,
-          headers: {
-            host: 'twofold',
-            ...(body === undefined
-              ? {}
-              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-          },
-        },
-        (response) => {
-          const chunks: Buffer[] = []
-          response.on('data', (chunk: Buffer) => chunks.push(chunk))
-          response.on('end', () => resolve(Buffer.concat(chunks).toString()))
-          response.on('error', reject)
-        },
-      )
+      const headers = {
+        host: 'twofold',
+        ...(body === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      }
+      const sent = request({ socketPath: this.socket, method, path, headers }, (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('end', () => resolve(Buffer.concat(chunks).toString()))
+        response.on('error', reject)
+      })
       sent.on('error', (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)))
       sent.end(body)
     })
@@ -59,31 +94,28 @@ export class Client {
     if (error.code === 'EACCES')
       return new Fault(
         'AccessDenied',
-        `${this.socket} belongs to another user: run this as the user who runs the daemon`,
+        `${this.socket} is another user's: call twofold as the user who runs the daemon`,
       )
     if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')
       return new Fault(
         'DaemonNotRunning',
-        `no daemon answers on ${this.socket}: start one with "twofold serve" or "twofold up DIRECTORY", or name the state of the one that runs with --state`,
+        `no daemon answers on ${this.socket}: start one with "twofold up DIRECTORY" or "twofold serve", or say with --state whose you mean`,
       )
     return new Fault('DaemonNotRunning', `the daemon on ${this.socket} broke off: ${error.message}`)
   }
 }
 
-function parseEnvelope(text: string): Envelope {
+/** Both ends are of one version, so what lies inside of the envelope is trusted. */
+function parseEnvelope<T>(text: string): Envelope<T> {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     throw new Fault('InternalError', `the daemon answered something else than JSON: ${text.slice(0, 80)}`)
   }
-  if (typeof value === 'object' && value !== null && 'success' in value) {
-    if (value.success === true) return { success: true, data: 'data' in value ? value.data : undefined }
-    const error = 'error' in value && typeof value.error === 'string' ? value.error : 'no reason given'
-    const code = 'code' in value && typeof value.code === 'string' ? value.code : 'InternalError'
-    return { success: false, error, code }
-  }
-  throw new Fault('InternalError', 'the daemon answered without the envelope of the control API')
+  if (typeof value !== 'object' || value === null || !('success' in value))
+    throw new Fault('InternalError', 'the daemon answered without the envelope of the control API')
+  return value as Envelope<T>
 }
 
 const isFaultCode = (code: string): code is FaultCode => Object.hasOwn(catalogue, code)

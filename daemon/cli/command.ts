@@ -2,6 +2,8 @@
  * What a command of the CLI is. Parsing, help and shell completion are all made from these tables, so a flag
  * is written down once.
  */
+import { resolve } from 'node:path'
+import { Fault } from '../../lib/errors.ts'
 import type { Client } from './client.ts'
 import type { Output } from './output.ts'
 
@@ -54,6 +56,11 @@ export const commonFlags = {
     value: 'DIR',
     completes: 'directory',
   },
+  config: {
+    doc: 'read settings from this file',
+    value: 'FILE',
+    completes: 'file',
+  },
   help: { doc: 'explain the command', short: 'h' },
 } as const satisfies Flags
 
@@ -68,31 +75,38 @@ export const exitStatuses: Readonly<Record<number, string>> = {
   6: 'not now: no daemon answers, or a disk is offline; try again later',
 }
 
+/** Where a command is called. */
+export interface Place {
+  /** Relative paths count from here. */
+  readonly cwd: string
+  readonly connect: () => Client
+}
+
 /** One invocation: what was typed, where it may print, whom it may ask. */
 export class Call {
   readonly output: Output
   readonly #command: Command
   readonly #values: ReadonlyMap<string, readonly (string | true)[]>
   readonly #positionals: readonly string[]
-  readonly #connect: () => Client
+  readonly #place: Place
 
   constructor(
     command: Command,
     values: ReadonlyMap<string, readonly (string | true)[]>,
     positionals: readonly string[],
     output: Output,
-    connect: () => Client,
+    place: Place,
   ) {
     this.#command = command
     this.#values = values
     this.#positionals = positionals
     this.output = output
-    this.#connect = connect
+    this.#place = place
   }
 
   /** The control API of the daemon whose state `--state` names. Opens no connection before its first request. */
   get client(): Client {
-    return this.#connect()
+    return this.#place.connect()
   }
 
   /** Whether the flag was given. */
@@ -106,6 +120,21 @@ export class Call {
     return value === true ? undefined : value
   }
 
+  /** A flag's value, one of `choices`. */
+  choice<const T extends string>(flag: string, choices: readonly T[]): T | undefined {
+    const text = this.text(flag)
+    if (text === undefined) return undefined
+    const found = choices.find((choice) => choice === text)
+    if (found === undefined)
+      throw new Fault('Usage', `--${flag} takes ${choices.join(' or ')}, not "${text}"`)
+    return found
+  }
+
+  /** A path that somebody typed, absolute. */
+  path(typed: string): string {
+    return resolve(this.#place.cwd, typed)
+  }
+
   /** Every value of a flag, in order. */
   texts(flag: string): string[] {
     return this.#list(flag).filter((value) => value !== true)
@@ -117,18 +146,18 @@ export class Call {
   }
 
   argumentIfAny(name: string): string | undefined {
-    return this.#positionals[this.#place(name)]
+    return this.#positionals[this.#index(name)]
   }
 
   /** The values of the argument that takes all that remain. */
   arguments(name: string): string[] {
-    return this.#positionals.slice(this.#place(name))
+    return this.#positionals.slice(this.#index(name))
   }
 
-  #place(name: string): number {
-    const place = this.#command.arguments.findIndex((argument) => argument.name === name)
-    if (place < 0) throw new Error(`${this.#command.name} has no argument ${name}`)
-    return place
+  #index(name: string): number {
+    const index = this.#command.arguments.findIndex((argument) => argument.name === name)
+    if (index < 0) throw new Error(`${this.#command.name} has no argument ${name}`)
+    return index
   }
 
   #list(flag: string): readonly (string | true)[] {

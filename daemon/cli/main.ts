@@ -1,5 +1,6 @@
 /** The CLI from argv to exit status. Nothing but what the command needs is loaded. */
 import { readFileSync } from 'node:fs'
+import { currentPlace, loadConfig } from '../../lib/config.ts'
 import { Client } from './client.ts'
 import { Call, type Command } from './command.ts'
 import { commands } from './commands.ts'
@@ -31,7 +32,10 @@ async function run(table: readonly Command[], argv: readonly string[], output: O
     output.text(help(command))
     return 0
   }
-  const call = new Call(command, values, positionals, output, () => new Client('/run/twofold/control.sock'))
+  const call: Call = new Call(command, values, positionals, output, {
+    cwd: currentPlace().cwd,
+    connect: () => new Client(loadConfig({ state: call.text('state') }, call.text('config')).controlSocket),
+  })
   return (await command.run(call)) ?? 0
 }
 

@@ -53,7 +53,7 @@ function findCommand(
   for (let i = 0; i < argv.length && words.length < 2; i++) {
     const word = argv[i] ?? ''
     if (word === '--') break
-    if (word === '--state' && words.length === 0) i++
+    if (['--state', '--config'].includes(word) && words.length === 0) i++
     else if (!word.startsWith('-')) words.push(i)
     else if (words.length > 0) break
   }
