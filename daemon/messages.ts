@@ -7,6 +7,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Config } from '../lib/config.ts'
 import type { Disk, DiskId } from '../lib/disk.ts'
 
+import type { FaultCode } from '../lib/errors.ts'
 import type { RosterRecord } from '../lib/roster.ts'
 import type { ProcessView } from './control/schema.ts'
 
@@ -64,8 +65,12 @@ export type ToControl =
   | { readonly type: 'processes'; readonly processes: readonly ProcessView[] }
   | Stop
 
+/** It can't do its work, and another start would not help: it exits next. */
+type Failed = { readonly type: 'failed'; readonly code: FaultCode; readonly message: string }
+
 export type FromControl =
   | { readonly type: 'ready' }
+  | Failed
   | { readonly type: 'publish'; readonly doors: DoorRecord; readonly mounts: readonly MountRecord[] }
   /** The next stop of this disk's mount is to be forced. */
   | { readonly type: 'force'; readonly diskId: DiskId }
@@ -82,6 +87,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'ready' }
+  | Failed
   /** From now on no request is answered by an older version. */
   | { readonly type: 'applied'; readonly version: number }
 
@@ -89,9 +95,6 @@ export type ToMount = { readonly type: 'start'; readonly config: Config; readonl
 
 /** A mount process says `mounting`, then `mounted` or `failed` (and exits), at last `unmounted` (and exits). */
 export type FromMount = { readonly type: 'mount'; readonly report: MountReport }
-
-export type FromAny = FromControl | FromWorker | FromMount
-export type ToAny = ToControl | ToWorker | ToMount
 
 /** Talks to the primary from inside of a child. Whoever opens it exits when the primary is gone. */
 export interface Line<Out> {

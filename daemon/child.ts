@@ -1,0 +1,165 @@
+/**
+ * One child process and its life: started, started again with growing pauses when it crashes, stopped with
+ * a bound. A child hears what concerns it over IPC and nothing from the terminal or the service manager.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { childEnvironment } from '../lib/config.ts'
+import type { DiskId } from '../lib/disk.ts'
+import type { Log } from '../lib/log.ts'
+import type { ProcessView } from './control/schema.ts'
+import { lineToChild } from './messages.ts'
+
+/** Milliseconds before a crashed child starts again: doubled each time, forgotten after a minute of life. */
+const firstPause = 100
+const longestPause = 10_000
+const settled = 60_000
+/** What a child gets beyond its drain time before it is killed. */
+const grace = 5_000
+/** The descriptor that a child finds its listening socket at, after stdin, stdout, stderr and the IPC channel. */
+export const handedFd = 4
+
+export interface ChildOptions<In> {
+  readonly role: Exclude<ProcessView['role'], 'primary'>
+  /** The compiled module beside this one, as `worker.js`. */
+  readonly module: string
+  readonly execArgv?: readonly string[]
+  /** A descriptor of ours that it inherits as `handedFd`. */
+  readonly fd?: number
+  readonly diskId?: DiskId
+  readonly log: Log
+  /** It runs and waits for its first message. */
+  readonly started: () => void
+  readonly hear: (message: In) => void
+  /** It ended without being asked to. Answer false to leave it so. */
+  readonly crashed?: (how: string) => boolean
+  /** Something of `view` changed. */
+  readonly changed: () => void
+}
+
+export class Child<In, Out> {
+  readonly #options: ChildOptions<In>
+  #process: ChildProcess | undefined
+  #say: ((message: Out) => void) | undefined
+  #state: ProcessView['state'] = 'down'
+  #startedAt: number | null = null
+  #restarts = 0
+  #pause = firstPause
+  #timer: NodeJS.Timeout | undefined
+  #wanted = false
+
+  constructor(options: ChildOptions<In>) {
+    this.#options = options
+  }
+
+  get view(): ProcessView {
+    return {
+      role: this.#options.role,
+      pid: this.#process?.pid ?? null,
+      state: this.#state,
+      startedAt: this.#startedAt === null ? null : new Date(this.#startedAt).toISOString(),
+      restarts: this.#restarts,
+      diskId: this.#options.diskId ?? null,
+    }
+  }
+
+  get running(): boolean {
+    return this.#process !== undefined
+  }
+
+  start(): void {
+    this.#wanted = true
+    if (this.#process !== undefined || this.#timer !== undefined) return
+    this.#spawn()
+  }
+
+  /** It has said that it does its work. */
+  ready(): void {
+    this.#become('ready')
+  }
+
+  say(message: Out): void {
+    this.#say?.(message)
+  }
+
+  kill(): void {
+    this.#process?.kill('SIGKILL')
+  }
+
+  /** Says `farewell` and waits: at most `drain` milliseconds and some grace, then it is killed. */
+  async stop(farewell: Out, drain: number): Promise<void> {
+    this.#wanted = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const child = this.#process
+    if (child === undefined) return
+    this.#become('stopping')
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    this.#say?.(farewell)
+    const timer = setTimeout(() => {
+      this.#options.log.warn('child.killed', {
+        role: this.#options.role,
+        pid: child.pid,
+        after: drain + grace,
+      })
+      child.kill('SIGKILL')
+    }, drain + grace)
+    await gone
+    clearTimeout(timer)
+  }
+
+  #become(state: ProcessView['state']): void {
+    if (this.#state === state) return
+    this.#state = state
+    this.#options.changed()
+  }
+
+  #spawn(): void {
+    const { role, module, fd, log } = this.#options
+    const child = spawn(
+      process.execPath,
+      [...(this.#options.execArgv ?? []), fileURLToPath(new URL(module, import.meta.url))],
+      {
+        stdio: ['ignore', 2, 2, 'ipc', ...(fd === undefined ? [] : [fd])],
+        env: childEnvironment(),
+        cwd: '/',
+      },
+    )
+    this.#process = child
+    this.#startedAt = Date.now()
+    const line = lineToChild<In, Out>(child, this.#options.hear)
+    this.#say = (message) => line.say(message)
+    let ended = false
+    const end = (how: string) => {
+      if (ended) return
+      ended = true
+      this.#process = undefined
+      this.#say = undefined
+      this.#become('down')
+      if (!this.#wanted) return
+      log.error('child.crashed', { role, pid: child.pid, how })
+      if (this.#options.crashed?.(how) === false) {
+        this.#wanted = false
+        return
+      }
+      this.#again()
+    }
+    child.once('error', (error) => end(error.message))
+    child.once('exit', (code, signal) => end(signal ?? `exit status ${code}`))
+    log.debug('child.started', { role, pid: child.pid })
+    this.#become('starting')
+    this.#options.started()
+  }
+
+  #again(): void {
+    if (this.#startedAt !== null && Date.now() - this.#startedAt > settled) this.#pause = firstPause
+    const pause = this.#pause
+    this.#pause = Math.min(pause * 2, longestPause)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      if (!this.#wanted) return
+      this.#restarts++
+      this.#spawn()
+    }, pause)
+  }
+}

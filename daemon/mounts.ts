@@ -1,0 +1,123 @@
+/**
+ * The mounts that should stand, each in a process of its own. Control says which; here they are started,
+ * started again when their process dies, and stopped. What each last said is kept for control's next start.
+ */
+import type { Config } from '../lib/config.ts'
+import type { DiskId } from '../lib/disk.ts'
+import type { Log } from '../lib/log.ts'
+import { Child } from './child.ts'
+import type { ProcessView } from './control/schema.ts'
+import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
+
+interface Mount {
+  readonly record: MountRecord
+  readonly child: Child<FromMount, ToMount>
+  report: MountReport
+}
+
+/** Milliseconds for an unmount to be done. */
+const unmountTime = 10_000
+
+/** What a mount process can't change while it runs. Tags and the like are no reason to unmount. */
+const essence = ({ disk, ...rest }: MountRecord) =>
+  JSON.stringify([rest, disk.id, disk.root, disk.identity, disk.alias, disk.settings])
+
+export class Mounts {
+  readonly #config: Config
+  readonly #log: Log
+  readonly #heard: (diskId: DiskId, report: MountReport) => void
+  readonly #changed: () => void
+  readonly #mounts = new Map<DiskId, Mount>()
+  readonly #forced = new Set<DiskId>()
+  #work: Promise<void> = Promise.resolve()
+  #stopping = false
+
+  constructor(
+    config: Config,
+    log: Log,
+    heard: (diskId: DiskId, report: MountReport) => void,
+    changed: () => void,
+  ) {
+    this.#config = config
+    this.#log = log
+    this.#heard = heard
+    this.#changed = changed
+  }
+
+  get views(): readonly ProcessView[] {
+    return [...this.#mounts.values()].map((mount) => mount.child.view)
+  }
+
+  get reports(): ReadonlyMap<DiskId, MountReport> {
+    return new Map([...this.#mounts].map(([id, mount]) => [id, mount.report]))
+  }
+
+  /** The next stop of this disk's mount detaches it even when it is busy. */
+  force(id: DiskId): void {
+    this.#forced.add(id)
+  }
+
+  /** Makes what stands what is wanted: one change after the other, the latest wish last. */
+  want(records: readonly MountRecord[]): void {
+    this.#work = this.#work.then(() => this.#reconcile(records))
+  }
+
+  /** Unmounts all, side by side. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#work
+    await Promise.all([...this.#mounts.keys()].map((id) => this.#remove(id)))
+  }
+
+  async #reconcile(records: readonly MountRecord[]): Promise<void> {
+    if (this.#stopping) return
+    const wanted = new Map(records.map((record) => [record.disk.id, record]))
+    const stale = [...this.#mounts].filter(([id, mount]) => {
+      const record = wanted.get(id)
+      return record === undefined || essence(record) !== essence(mount.record)
+    })
+    await Promise.all(stale.map(([id]) => this.#remove(id)))
+    for (const [id, record] of wanted) if (!this.#mounts.has(id)) this.#add(id, record)
+  }
+
+  #add(id: DiskId, record: MountRecord): void {
+    const hear = (report: MountReport) => {
+      const mount = this.#mounts.get(id)
+      if (mount === undefined) return
+      mount.report = report
+      if (report.state === 'mounted') mount.child.ready()
+      if (report.state === 'failed') this.#log.error('mount.failed', { disk: id, error: report.error })
+      this.#heard(id, report)
+    }
+    const child: Child<FromMount, ToMount> = new Child<FromMount, ToMount>({
+      role: 'mount',
+      module: 'mounter.js',
+      diskId: id,
+      log: this.#log,
+      started: () => child.say({ type: 'start', config: this.#config, mount: record }),
+      hear: (message) => hear(message.report),
+      crashed: (how) => {
+        // A process that said why it failed has been heard; one that just died leaves its mount to be cleaned
+        // by the next.
+        if (this.#mounts.get(id)?.report.state !== 'failed') {
+          hear({ state: 'failed', error: `the mount process ended: ${how}` })
+        }
+        return true
+      },
+      changed: this.#changed,
+    })
+    this.#mounts.set(id, { record, child, report: { state: 'mounting' } })
+    this.#heard(id, { state: 'mounting' })
+    child.start()
+  }
+
+  async #remove(id: DiskId): Promise<void> {
+    const mount = this.#mounts.get(id)
+    if (mount === undefined) return
+    const force = this.#forced.delete(id)
+    await mount.child.stop({ type: 'stop', drain: unmountTime, force }, unmountTime)
+    this.#mounts.delete(id)
+    this.#heard(id, { state: 'unmounted' })
+    this.#changed()
+  }
+}
