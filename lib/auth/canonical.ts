@@ -84,6 +84,22 @@ export function canonicalQuery(parameters: Parameters, omit?: string): string {
     .join('&')
 }
 
+/** Node's `rawHeaders` taken apart: the names in lowercase, and at the same places the values as sent. */
+export interface Headers {
+  readonly names: readonly string[]
+  readonly values: readonly string[]
+}
+
+export function splitHeaders(rawHeaders: readonly string[]): Headers {
+  const names: string[] = []
+  const values: string[] = []
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    names.push(rawHeaders[i]!.toLowerCase())
+    values.push(rawHeaders[i + 1]!)
+  }
+  return { names, values }
+}
+
 /** The names of a SignedHeaders list, with their places. Lists repeat, so parsed ones are kept. */
 export interface SignedHeaders {
   /** Sorted, joined by `;`. */

@@ -1,6 +1,12 @@
 /** What a request claims about its signature, from the Authorization header or from the query. */
 import { Fault, type FaultCode } from '../errors.ts'
-import { canonicalValue, parseSignedHeaders, type Parameters, type SignedHeaders } from './canonical.ts'
+import {
+  canonicalValue,
+  parseSignedHeaders,
+  type Headers,
+  type Parameters,
+  type SignedHeaders,
+} from './canonical.ts'
 
 export interface Claim {
   readonly presigned: boolean
@@ -40,10 +46,10 @@ interface OwnHeaders {
   'x-amz-date'?: string
 }
 
-function readHeaders(rawHeaders: readonly string[]): OwnHeaders {
+function readHeaders(headers: Headers): OwnHeaders {
   const found: OwnHeaders = {}
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase()
+  for (let i = 0; i < headers.names.length; i++) {
+    const name = headers.names[i]!
     switch (name) {
       case 'authorization':
       case 'date':
@@ -53,7 +59,7 @@ function readHeaders(rawHeaders: readonly string[]): OwnHeaders {
         if (found[name] !== undefined) {
           throw refuse('InvalidArgument', `The ${name} header is there more than once`, name)
         }
-        found[name] = canonicalValue(rawHeaders[i + 1]!)
+        found[name] = canonicalValue(headers.values[i]!)
     }
   }
   return found
@@ -63,8 +69,8 @@ function readHeaders(rawHeaders: readonly string[]): OwnHeaders {
  * Throws AccessDenied when the request isn't signed at all, InvalidArgument when it is signed twice,
  * InvalidRequest for another version of signatures, and what S3 says of a claim that is malformed.
  */
-export function readClaim(rawHeaders: readonly string[], query: Parameters, service: string): Claim {
-  const headers = readHeaders(rawHeaders)
+export function readClaim(received: Headers, query: Parameters, service: string): Claim {
+  const headers = readHeaders(received)
   let version4 = false
   let version2 = false
   for (const [name] of query) {
@@ -99,11 +105,14 @@ function fromHeader(value: string, headers: OwnHeaders, service: string): Claim 
     throw refuse('InvalidArgument', 'Unsupported Authorization Type', 'Authorization')
   }
   let credential, signedHeaders, signature: string | undefined
-  for (const part of value.slice(algorithm.length).split(',')) {
-    const field = part.trim()
-    const equals = field.indexOf('=')
-    const text = field.slice(equals + 1)
-    const name = field.slice(0, Math.max(equals, 0))
+  for (let from = algorithm.length; from < value.length;) {
+    let to = value.indexOf(',', from)
+    if (to < 0) to = value.length
+    while (value.charCodeAt(from) === 0x20) from++
+    const equals = value.indexOf('=', from)
+    const name = equals < 0 ? '' : value.slice(from, equals)
+    const text = value.slice(equals + 1, to).trimEnd()
+    from = to + 1
     if (name === 'Credential' && credential === undefined) credential = text
     else if (name === 'SignedHeaders' && signedHeaders === undefined) signedHeaders = text
     else if (name === 'Signature' && signature === undefined) signature = text
@@ -121,9 +130,13 @@ function fromHeader(value: string, headers: OwnHeaders, service: string): Claim 
     throw refuse('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header')
   }
   const date = amzDate ?? isoDate(time)
+  const { accessKeyId, scope, day, region } = readScope(credential, date, service, malformed)
   return {
     presigned: false,
-    ...readScope(credential, date, service, malformed),
+    accessKeyId,
+    scope,
+    day,
+    region,
     signed,
     signature,
     date,
@@ -189,11 +202,15 @@ function fromQuery(query: Parameters, headers: OwnHeaders, service: string): Cla
   if (seconds === 0) throw malformed('X-Amz-Expires must be at least 1 second')
   const signed = parseSignedHeaders(list)
   if (signed === undefined) throw malformed('X-Amz-SignedHeaders is no list of header names')
+  const { accessKeyId, scope, day, region } = readScope(credential, date, service, (why) =>
+    malformed(`Error parsing the X-Amz-Credential parameter; ${why}`),
+  )
   return {
     presigned: true,
-    ...readScope(credential, date, service, (why) =>
-      malformed(`Error parsing the X-Amz-Credential parameter; ${why}`),
-    ),
+    accessKeyId,
+    scope,
+    day,
+    region,
     signed,
     signature,
     date,
@@ -211,16 +228,51 @@ function decodeOr(text: string, otherwise: string): string {
   }
 }
 
-function readScope(credential: string, date: string, service: string, malformed: (why: string) => Fault) {
-  const [accessKeyId, day, region, claimedService, end, ...more] = credential.split('/')
+interface Scope {
+  readonly accessKeyId: string
+  readonly scope: string
+  readonly day: string
+  readonly region: string
+  readonly service: string
+}
+
+/** Credentials repeat all day long: the well-formed ones that came lately, parsed. */
+const scopes = new Map<string, Scope>()
+
+function readScope(
+  credential: string,
+  date: string,
+  service: string,
+  malformed: (why: string) => Fault,
+): Scope {
+  let scope = scopes.get(credential)
+  if (scope === undefined) {
+    scope = parseScope(credential, malformed)
+    if (scopes.size === 256) scopes.clear()
+    scopes.set(credential, scope)
+  }
+  if (scope.service !== service) {
+    throw malformed(`incorrect service. This endpoint belongs to "${service}".`)
+  }
+  if (!date.startsWith(scope.day)) {
+    throw malformed(
+      `Invalid credential date "${scope.day}". This date is not the same as X-Amz-Date: "${date.slice(0, 8)}".`,
+    )
+  }
+  return scope
+}
+
+function parseScope(credential: string, malformed: (why: string) => Fault): Scope {
+  const [accessKeyId, day, region, service, end, ...more] = credential.split('/')
   if (
     !accessKeyId ||
     !day ||
     !region ||
+    !service ||
     !/^[A-Za-z0-9]{1,128}$/.test(accessKeyId) ||
     !/^\d{8}$/.test(day) ||
     !/^[A-Za-z0-9_-]{1,64}$/.test(region) ||
-    !claimedService ||
+    service.length > 64 ||
     more.length > 0
   ) {
     throw malformed(
@@ -230,15 +282,7 @@ function readScope(credential: string, date: string, service: string, malformed:
   if (end !== 'aws4_request') {
     throw malformed('incorrect terminal. This endpoint uses "aws4_request".')
   }
-  if (claimedService !== service) {
-    throw malformed(`incorrect service. This endpoint belongs to "${service}".`)
-  }
-  if (!date.startsWith(day)) {
-    throw malformed(
-      `Invalid credential date "${day}". This date is not the same as X-Amz-Date: "${date.slice(0, 8)}".`,
-    )
-  }
-  return { accessKeyId, day, region, scope: credential.slice(accessKeyId.length + 1) }
+  return { accessKeyId, day, region, service, scope: credential.slice(accessKeyId.length + 1) }
 }
 
 /** `20150830T123600Z` in milliseconds since the epoch; undefined for any other form. */

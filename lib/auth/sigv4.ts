@@ -8,7 +8,15 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { Fault } from '../errors.ts'
-import { canonicalPath, canonicalQuery, canonicalValue, parseQuery, splitTarget } from './canonical.ts'
+import {
+  canonicalPath,
+  canonicalQuery,
+  canonicalValue,
+  parseQuery,
+  splitHeaders,
+  splitTarget,
+  type Headers,
+} from './canonical.ts'
 import { isoDate, readClaim, type Claim } from './sigv4-claim.ts'
 import { parsePayload, type Payload } from './sigv4-payload.ts'
 import { deriveSigningKey, type SigningKey } from './signing-key.ts'
@@ -69,7 +77,8 @@ export class Verifier<User extends object> {
   verify(request: ReceivedRequest): Verified<User> {
     const { path, query } = splitTarget(request.target)
     const parameters = parseQuery(query)
-    const claim = readClaim(request.rawHeaders, parameters, this.#service)
+    const headers = splitHeaders(request.rawHeaders)
+    const claim = readClaim(headers, parameters, this.#service)
     checkTime(claim, request.now)
     const user = this.#options.lookup(claim.accessKeyId)
     if (user === undefined) throw unknownKey(claim)
@@ -78,7 +87,7 @@ export class Verifier<User extends object> {
     const canonical =
       `${request.method}\n${canonicalPath(path)}\n` +
       `${canonicalQuery(parameters, claim.presigned ? 'X-Amz-Signature' : undefined)}\n` +
-      `${this.#canonicalHeaders(request.rawHeaders, claim)}\n${claim.signed.list}\n${payload}`
+      `${this.#canonicalHeaders(headers, claim)}\n${claim.signed.list}\n${payload}`
     const stringToSign = `AWS4-HMAC-SHA256\n${claim.date}\n${claim.scope}\n${sha256(canonical)}`
     const keys = this.#keys.get(user)
     let key = keys?.get(claim.scope)
@@ -135,14 +144,14 @@ export class Verifier<User extends object> {
     throw new Fault('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256')
   }
 
-  #canonicalHeaders(rawHeaders: readonly string[], { signed }: Claim): string {
-    const values: (string | undefined)[] = signed.names.map(() => undefined)
+  #canonicalHeaders(headers: Headers, { signed }: Claim): string {
+    const values: string[] = []
     let unsigned: string[] | undefined
-    for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i]!.toLowerCase()
+    for (let i = 0; i < headers.names.length; i++) {
+      const name = headers.names[i]!
       const at = signed.index.get(name)
       if (at !== undefined) {
-        const value = canonicalValue(rawHeaders[i + 1]!)
+        const value = canonicalValue(headers.values[i]!)
         values[at] = values[at] === undefined ? value : `${values[at]},${value}`
       } else if (name.startsWith('x-amz-') || name === 'host') {
         ;(unsigned ??= []).push(name)
@@ -159,7 +168,7 @@ export class Verifier<User extends object> {
       })
     }
     let text = ''
-    for (let i = 0; i < values.length; i++) text += `${signed.names[i]}:${values[i] ?? ''}\n`
+    for (let i = 0; i < signed.names.length; i++) text += `${signed.names[i]}:${values[i] ?? ''}\n`
     return text
   }
 }
