@@ -51,3 +51,6 @@ export function must(result: number, syscall: string, path?: CPath): number {
   if (result < 0) throw new SystemError(-result, syscall, path)
   return result
 }
+
+/** Where a buffer lies, for a struct that points at others. The buffer must outlive the call that is given it. */
+export const addressOf = (buffer: Uint8Array): bigint => koffi.address(buffer)

@@ -1,0 +1,71 @@
+/**
+ * Passthrough: the kernel reads and writes the host's file itself. It wants one backing id per inode for as
+ * long as the inode is open, and all of an inode's opens in the same mode (a second id is EBUSY, a cached open
+ * beside a passed-through one ETXTBSY): so the first open decides, and the last release gives the id back.
+ */
+import { O } from '../../lib/sys/open.ts'
+import type { HandleId, NodeId } from '../filesystem.ts'
+import { closeBacking, openBacking } from './device.ts'
+import { FOPEN } from './flags.ts'
+import type { openOut } from './structs.ts'
+import type { ValueOf } from './wire.ts'
+
+interface Backing {
+  /** 0: not passed through while it stays open. */
+  readonly id: number
+  opens: number
+}
+
+export class Backings {
+  readonly #device: number
+  readonly #descriptor: (handle: HandleId) => number
+  readonly #open = new Map<NodeId, Backing>()
+  /** Settled by INIT. */
+  enabled = false
+  /** The kernel has FOPEN_NOFLUSH (7.35). */
+  noFlush = false
+  /** Whether a file was ever passed through: our byte counters don't know about it. */
+  used = false
+  /** The errno of the first refusal; 0 while there was none. */
+  refused = 0
+
+  /** `descriptor`: the host's file behind a handle, or minus an errno. */
+  constructor(device: number, descriptor: (handle: HandleId) => number) {
+    this.#device = device
+    this.#descriptor = descriptor
+  }
+
+  /** Counts an open, and makes the answer to it. */
+  opened(node: NodeId, handle: HandleId, flags: number): ValueOf<typeof openOut> {
+    // A file that was only read has no write error to report at close.
+    const open_flags = this.noFlush && (flags & O.ACCMODE) === O.RDONLY ? FOPEN.NOFLUSH : 0
+    if (!this.enabled) return { fh: handle, open_flags, backing_id: 0 }
+    let backing = this.#open.get(node)
+    if (backing === undefined) {
+      backing = { id: this.#register(handle), opens: 0 }
+      this.#open.set(node, backing)
+    }
+    backing.opens++
+    if (backing.id === 0) return { fh: handle, open_flags, backing_id: 0 }
+    return { fh: handle, open_flags: open_flags | FOPEN.PASSTHROUGH, backing_id: backing.id }
+  }
+
+  released(node: NodeId): void {
+    const backing = this.#open.get(node)
+    if (backing === undefined || --backing.opens > 0) return
+    this.#open.delete(node)
+    if (backing.id !== 0) closeBacking(this.#device, backing.id)
+  }
+
+  #register(handle: HandleId): number {
+    const fd = this.#descriptor(handle)
+    if (fd < 0) return 0
+    const id = openBacking(this.#device, fd)
+    if (id > 0) {
+      this.used = true
+      return id
+    }
+    if (this.refused === 0) this.refused = -id
+    return 0
+  }
+}

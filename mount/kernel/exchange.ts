@@ -1,0 +1,64 @@
+/** What a handler works with: the request, the reply, the file system, and objects that serve every request. */
+import { emptyStat } from '../../lib/sys/stat.ts'
+import { emptyStatFs } from '../../lib/sys/statfs.ts'
+import type { AttributeChanges, Entry, Filesystem, HandleId, Opened } from '../filesystem.ts'
+import type { Backings } from './backings.ts'
+import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './codec.ts'
+import { DirentPacker } from './dirent.ts'
+
+export interface Limits {
+  /** Bytes of data in one WRITE. */
+  readonly maxWrite: number
+  /** Bytes that one READ asks for. */
+  readonly maxRead: number
+}
+
+export class Exchange {
+  readonly filesystem: Filesystem
+  readonly backings: Backings
+  readonly valid: Validity
+  readonly request: Request
+  readonly reply: Reply
+  readonly packer: DirentPacker
+
+  readonly entry: Entry = { node: 0 as Entry['node'], attributes: emptyStat() }
+  readonly opened: Opened = { handle: 0 as HandleId }
+  readonly statfs = emptyStatFs()
+  readonly changes: AttributeChanges = {
+    set: 0,
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    atime: 0,
+    atimeNs: 0,
+    mtime: 0,
+    mtimeNs: 0,
+  }
+
+  /** What INIT settled. */
+  setxattrExtended = false
+  bytesRead = 0
+  bytesWritten = 0
+  /** Called by STATFS, which is how our own process knocks at a thread that waits in read(2). */
+  onKnock: () => void = () => {}
+
+  constructor(filesystem: Filesystem, backings: Backings, valid: Validity, limits: Limits) {
+    this.filesystem = filesystem
+    this.backings = backings
+    this.valid = valid
+    this.request = new Request(limits.maxWrite)
+    this.reply = new Reply(limits.maxRead)
+    this.packer = new DirentPacker(this.reply, valid)
+  }
+
+  /** Answers with `entry` when `result` is 0; otherwise with the errno that it is. */
+  entryReply(result: number): number {
+    return result < 0 ? result : putEntry(this.reply.view, HEADER_OUT, this.entry, this.valid)
+  }
+
+  /** Answers with `entry.attributes`. */
+  attributesReply(result: number): number {
+    return result < 0 ? result : putAttrOut(this.reply.view, HEADER_OUT, this.entry.attributes, this.valid)
+  }
+}

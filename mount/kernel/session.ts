@@ -1,0 +1,125 @@
+/** One connection to the kernel: INIT, then request after request until the mount is gone. */
+import { errno, errnoName } from '../../lib/sys/errno.ts'
+import { readRequest, writeReply } from './device.ts'
+import type { Exchange } from './exchange.ts'
+import { INIT, INIT2 } from './flags.ts'
+import { negotiate, type Wishes } from './negotiate.ts'
+import { FUSE_DESTROY, FUSE_INIT, opcodes, serve } from './opcodes.ts'
+import { initIn, initInExt, initOut } from './structs.ts'
+import { traceReply, traceRequest } from './trace.ts'
+import { Malformed } from './wire.ts'
+
+/** Counts and nanoseconds by opcode, where another thread may read them. */
+export interface Counters {
+  readonly counts: Float64Array
+  readonly nanoseconds: Float64Array
+}
+export const OPCODES = 64
+
+/** Where a session tells what it can't tell the kernel. */
+export interface Witness {
+  /** INIT is through. */
+  ready(): void
+  /** A handler threw: a bug of ours; the request was answered with EIO. */
+  fault(opcode: number, thrown: unknown): void
+  line(text: string): void
+}
+
+export class Session {
+  readonly #device: number
+  readonly #x: Exchange
+  readonly #wishes: Wishes
+  readonly #counters: Counters
+  readonly #witness: Witness
+  readonly #trace: boolean
+  #destroyed = false
+
+  constructor(
+    device: number,
+    exchange: Exchange,
+    wishes: Wishes,
+    counters: Counters,
+    witness: Witness,
+    trace: boolean,
+  ) {
+    this.#device = device
+    this.#x = exchange
+    this.#wishes = wishes
+    this.#counters = counters
+    this.#witness = witness
+    this.#trace = trace
+  }
+
+  /** Serves until the kernel is done with us: 0 when unmounted, or minus the errno that ended it. */
+  run(): number {
+    const device = this.#device
+    const { request, reply } = this.#x
+    for (;;) {
+      const length = readRequest(device, request.bytes)
+      if (length === -errno.ENODEV) return 0
+      if (length < 0) return this.#destroyed ? 0 : length
+      const answer = this.answer(length)
+      if (answer === 0) continue
+      const written = writeReply(device, reply.bytes, answer)
+      if (written === 0 || written === -errno.ENOENT) continue
+      if (written === -errno.ENODEV) return 0
+      this.#witness.line(`the kernel refused a reply to opcode ${request.opcode}: ${errnoName(-written)}`)
+    }
+  }
+
+  /** Serves the `length` bytes in the request's buffer: the length of the reply, or 0 when there is none. */
+  answer(length: number): number {
+    const x = this.#x
+    const { request, reply } = x
+    try {
+      request.open(length)
+    } catch (thrown) {
+      if (!(thrown instanceof Malformed)) throw thrown
+      // Without a header there is nobody to answer.
+      return 0
+    }
+    const began = performance.now()
+    if (this.#trace) this.#witness.line(traceRequest(request))
+    const opcode = opcodes[request.opcode]
+    let result: number
+    try {
+      if (opcode !== undefined) result = serve(opcode, x)
+      else if (request.opcode === FUSE_INIT) result = this.#init()
+      else if (request.opcode === FUSE_DESTROY) result = this.#destroy()
+      else result = -errno.ENOSYS
+    } catch (thrown) {
+      this.#witness.fault(request.opcode, thrown)
+      result = -errno.EIO
+    }
+    const nanoseconds = (performance.now() - began) * 1e6
+    const { counts, nanoseconds: total } = this.#counters
+    if (request.opcode < OPCODES) {
+      counts[request.opcode] = (counts[request.opcode] ?? 0) + 1
+      total[request.opcode] = (total[request.opcode] ?? 0) + nanoseconds
+    }
+    if (this.#trace) this.#witness.line(traceReply(request, reply, result, nanoseconds))
+    return opcode?.replies === false ? 0 : reply.seal(request, result)
+  }
+
+  #init(): number {
+    const { request, reply, backings } = this.#x
+    const offer = request.take(initIn)
+    const extended = (offer.flags & INIT.INIT_EXT) !== 0 && request.end - request.at >= initInExt.size
+    const flags2 = extended ? request.take(initInExt).flags2 : 0
+    const settled = negotiate({ ...offer, maxReadahead: offer.max_readahead, flags2 }, this.#wishes)
+    if (settled.kind === 'refused') return -settled.errno
+    if (settled.kind === 'settled') {
+      const { out } = settled
+      this.#x.setxattrExtended = (out.flags & INIT.SETXATTR_EXT) !== 0
+      backings.enabled = (out.flags2 & INIT2.PASSTHROUGH) !== 0
+      backings.noFlush = offer.minor >= 35
+      this.#witness.ready()
+    }
+    return reply.put(initOut, settled.out)
+  }
+
+  #destroy(): number {
+    this.#destroyed = true
+    return 0
+  }
+}
