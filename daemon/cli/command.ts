@@ -3,6 +3,7 @@
  * is written down once.
  */
 import { resolve } from 'node:path'
+import { settingNames, settings, type Written } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Client } from './client.ts'
 import type { Output } from './output.ts'
@@ -40,6 +41,8 @@ export interface Command {
   readonly details?: string
   readonly arguments: readonly Argument[]
   readonly flags: Flags
+  /** It runs the daemon: each of the configuration's settings is a flag too. */
+  readonly takesSettings?: true
   /** Lines that work when pasted. */
   readonly examples?: readonly string[]
   /** Exit statuses that mean something particular to this command, beside the ones that all share. */
@@ -63,6 +66,32 @@ export const commonFlags = {
   },
   help: { doc: 'explain the command', short: 'h' },
 } as const satisfies Flags
+
+/** The daemon's settings as flags; `state` is among the common ones. */
+export const settingFlags: Flags = Object.fromEntries(
+  settingNames
+    .filter((name) => name !== 'state')
+    .map((name) => {
+      const { flag, doc, defaultText, default: value, isSwitch }: SettingRow = settings[name]
+      const fallback = defaultText ?? String(value)
+      return [flag, isSwitch === true ? { doc } : { doc: `${doc} (${fallback})`, value: 'VALUE' }]
+    }),
+)
+
+interface SettingRow {
+  readonly flag: string
+  readonly doc: string
+  readonly default: unknown
+  readonly defaultText?: string
+  readonly isSwitch?: boolean
+}
+
+/** Every flag that a command takes. */
+export const flagsOf = (command: Command): Flags => ({
+  ...command.flags,
+  ...commonFlags,
+  ...(command.takesSettings === true ? settingFlags : {}),
+})
 
 /** What all commands' exit statuses mean. The rows of `lib/errors.ts` choose among them. */
 export const exitStatuses: Readonly<Record<number, string>> = {
@@ -130,6 +159,16 @@ export class Call {
     return found
   }
 
+  /** The settings that were given as flags. */
+  get written(): Written {
+    const flags = settingNames.filter((name) => settings[name].flag in flagsOf(this.#command))
+    const given = flags.map((name) => {
+      const value = this.#values.get(settings[name].flag)?.at(-1)
+      return [name, value] as const
+    })
+    return Object.fromEntries(given.filter(([, value]) => value !== undefined))
+  }
+
   /** A path that somebody typed, absolute. */
   path(typed: string): string {
     return resolve(this.#place.cwd, typed)
@@ -161,8 +200,7 @@ export class Call {
   }
 
   #list(flag: string): readonly (string | true)[] {
-    if (!(flag in this.#command.flags) && !(flag in commonFlags))
-      throw new Error(`${this.#command.name} has no flag ${flag}`)
+    if (!(flag in flagsOf(this.#command))) throw new Error(`${this.#command.name} has no flag ${flag}`)
     return this.#values.get(flag) ?? []
   }
 }

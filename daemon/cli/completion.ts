@@ -2,15 +2,13 @@
  * Shell completion, written out from the command tables: the scripts know every command, flag and fixed
  * choice by themselves, and ask `twofold disk list --names` where a disk is wanted.
  */
-import { commonFlags, type Command, type Completes, type Flags } from './command.ts'
+import { flagsOf, type Command, type Completes } from './command.ts'
 
 export const shells = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof shells)[number]
 
 export const completionScript = (shell: Shell, commands: readonly Command[]): string =>
   ({ bash, zsh, fish })[shell](commands)
-
-const flagsOf = (command: Command): Flags => ({ ...command.flags, ...commonFlags })
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 

@@ -1,5 +1,5 @@
 /** Help, from the command tables. */
-import { commonFlags, exitStatuses, type Command, type Flags } from './command.ts'
+import { commonFlags, exitStatuses, settingFlags, type Command, type Flags } from './command.ts'
 import { table } from './output.ts'
 import { synopsis } from './parse.ts'
 
@@ -22,6 +22,11 @@ export function help(command: Command): string {
   if (command.arguments.length > 0)
     sections.push(titled('ARGUMENTS', table(command.arguments.map(({ name, doc }) => [name, doc]))))
   sections.push(titled('OPTIONS', table(flagRows({ ...command.flags, ...commonFlags }))))
+  if (command.takesSettings === true) {
+    const intro =
+      'Each is also an environment variable and a key of the configuration file, see docs/configuration.md.'
+    sections.push(titled('SETTINGS', `${intro}\n\n${table(flagRows(settingFlags))}`))
+  }
   if (command.examples !== undefined) sections.push(titled('EXAMPLES', command.examples.join('\n')))
   const exits = Object.entries({ ...exitStatuses, ...command.exits })
   sections.push(titled('EXIT STATUS', table(exits)))

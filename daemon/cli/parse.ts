@@ -1,7 +1,7 @@
 /** From what was typed to a command and its values. Throws a Usage fault that names the word and the remedy. */
 import { parseArgs } from 'node:util'
 import { Fault } from '../../lib/errors.ts'
-import { commonFlags, type Command, type Flags } from './command.ts'
+import { commonFlags, flagsOf, type Command, type Flags } from './command.ts'
 
 export interface Typed {
   /** Undefined: no command was named. */
@@ -15,7 +15,7 @@ const versionFlag = { version: { doc: 'print the version' } } as const satisfies
 
 export function parse(commands: readonly Command[], argv: readonly string[]): Typed {
   const { command, rest } = findCommand(commands, argv)
-  const flags: Flags = { ...(command?.flags ?? versionFlag), ...commonFlags }
+  const flags: Flags = command === undefined ? { ...versionFlag, ...commonFlags } : flagsOf(command)
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, flag]) => [
       name,
