@@ -303,15 +303,3 @@ class Supervisor implements Primary {
     this.#control.say({ type: 'processes', processes })
   }
 }
-
-/** Stops `primary` at SIGTERM, SIGINT or SIGHUP; the second one ends the waiting. */
-export function stopAtSignals(primary: Primary): void {
-  let asked = false
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(1)
-      asked = true
-      void primary.stop(signal)
-    })
-  }
-}

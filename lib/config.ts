@@ -237,7 +237,7 @@ export const settings = {
     default: 2,
     doc: 'S3 worker processes that share the listening socket.',
   }),
-  engine: setting({
+  engine: setting<'auto' | 'kernel' | 'fuse-native'>({
     flag: 'engine',
     env: 'TWOFOLD_ENGINE',
     key: 'engine',
@@ -245,7 +245,7 @@ export const settings = {
     default: 'auto',
     doc: 'What speaks FUSE: kernel (our own), fuse-native (the npm package), or auto: the best that this machine can run.',
   }),
-  allowOther: setting({
+  allowOther: setting<'auto' | 'yes' | 'no'>({
     flag: 'allow-other',
     env: 'TWOFOLD_ALLOW_OTHER',
     key: 'allowOther',
@@ -253,7 +253,7 @@ export const settings = {
     default: 'auto',
     doc: 'Whether users other than the daemon see the mounts, with permissions checked by the kernel. auto: yes when root.',
   }),
-  logLevel: setting({
+  logLevel: setting<'debug' | 'info' | 'warn' | 'error'>({
     flag: 'log-level',
     env: 'TWOFOLD_LOG_LEVEL',
     key: 'logLevel',
@@ -261,7 +261,7 @@ export const settings = {
     default: 'info',
     doc: 'The least that is logged. Requests are logged at info.',
   }),
-  logFormat: setting({
+  logFormat: setting<'auto' | 'json' | 'text'>({
     flag: 'log-format',
     env: 'TWOFOLD_LOG_FORMAT',
     key: 'logFormat',
@@ -437,12 +437,20 @@ export function readConfigFile(file: string, mustExist: boolean): Written {
   )
 }
 
-/** The configuration of this process: flags as the command line had them, `configFile` where it named one. */
-export function loadConfig(flags: Written, configFile?: string): Config {
+/**
+ * The configuration of this process: flags as the command line had them, `configFile` where it named one,
+ * `defaults` where a command has others than the table.
+ */
+export function loadConfig(flags: Written, configFile?: string, defaults: Written = {}): Config {
   const place = currentPlace()
   const named = configFile ?? process.env.TWOFOLD_CONFIG
   const file = named === undefined ? defaultConfigFile(place) : resolve(place.cwd, named)
-  return resolveConfig(flags, process.env, readConfigFile(file, named !== undefined), place)
+  return resolveConfig(
+    flags,
+    process.env,
+    { ...defaults, ...readConfigFile(file, named !== undefined) },
+    place,
+  )
 }
 
 const absolute = (value: string | undefined) => (value !== undefined && isAbsolute(value) ? value : undefined)

@@ -13,6 +13,8 @@ import { keyRotate } from './commands/key-rotate.ts'
 import { mount } from './commands/mount.ts'
 import { share } from './commands/share.ts'
 import { status } from './commands/status.ts'
+import { serve } from './commands/serve.ts'
+import { up } from './commands/up.ts'
 import { umount } from './commands/umount.ts'
 import { userAdd } from './commands/user-add.ts'
 import { userList } from './commands/user-list.ts'
@@ -20,6 +22,8 @@ import { userRevoke } from './commands/user-revoke.ts'
 import { userRotate } from './commands/user-rotate.ts'
 
 export const commands: readonly Command[] = [
+  up,
+  serve,
   diskAdopt,
   diskCreate,
   diskList,

@@ -1,6 +1,6 @@
 /** Help, from the command tables. */
 import { commonFlags, exitStatuses, settingFlags, type Command, type Flags } from './command.ts'
-import { table } from './output.ts'
+import { definitions } from './output.ts'
 import { synopsis } from './parse.ts'
 
 export function overview(commands: readonly Command[]): string {
@@ -8,7 +8,7 @@ export function overview(commands: readonly Command[]): string {
 
 Usage: twofold COMMAND [options]
 
-${indented(table(commands.map(({ name, summary }) => [name, summary])))}
+${indented(definitions(commands.map(({ name, summary }) => [name, summary] as const)))}
 
 Start here:   twofold up DIRECTORY
 One command:  twofold COMMAND --help
@@ -20,20 +20,22 @@ export function help(command: Command): string {
   const sections = [`${synopsis(command)}\n\n${command.summary}.`]
   if (command.details !== undefined) sections.push(command.details.trim())
   if (command.arguments.length > 0)
-    sections.push(titled('ARGUMENTS', table(command.arguments.map(({ name, doc }) => [name, doc]))))
-  sections.push(titled('OPTIONS', table(flagRows({ ...command.flags, ...commonFlags }))))
+    sections.push(
+      titled('ARGUMENTS', definitions(command.arguments.map(({ name, doc }) => [name, doc] as const))),
+    )
+  sections.push(titled('OPTIONS', definitions(flagRows({ ...command.flags, ...commonFlags }))))
   if (command.takesSettings === true) {
     const intro =
       'Each is also an environment variable and a key of the configuration file, see docs/configuration.md.'
-    sections.push(titled('SETTINGS', `${intro}\n\n${table(flagRows(settingFlags))}`))
+    sections.push(titled('SETTINGS', `${intro}\n\n${definitions(flagRows(settingFlags))}`))
   }
   if (command.examples !== undefined) sections.push(titled('EXAMPLES', command.examples.join('\n')))
   const exits = Object.entries({ ...exitStatuses, ...command.exits })
-  sections.push(titled('EXIT STATUS', table(exits)))
+  sections.push(titled('EXIT STATUS', definitions(exits)))
   return `${sections.join('\n\n')}\n`
 }
 
-const flagRows = (flags: Flags): string[][] =>
+const flagRows = (flags: Flags): (readonly [string, string])[] =>
   Object.entries(flags).map(([name, { short, value, doc }]) => [
     `${short === undefined ? '    ' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
     doc,

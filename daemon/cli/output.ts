@@ -74,6 +74,27 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
+/** A term and what it means, wrapped where a line would pass 100 columns. */
+export function definitions(rows: readonly (readonly [term: string, meaning: string])[]): string {
+  const indent = Math.max(...rows.map(([term]) => width(term))) + 2
+  return rows
+    .map(([term, meaning]) => {
+      const lines = wrap(meaning, Math.max(40, 98 - indent))
+      return term.padEnd(indent) + lines.join(`\n${' '.repeat(indent)}`)
+    })
+    .join('\n')
+}
+
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last === undefined || width(last) + 1 + width(word) > columns) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines
+}
+
 const width = (cell: string): number => [...cell].length
 
 /** A word as a POSIX shell reads it back. */

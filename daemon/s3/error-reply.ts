@@ -1,5 +1,6 @@
 /** An error as S3 says it: the status of the catalogue, and XML that a person can act upon. */
-import { Fault, catalogue, type FaultCode } from '../../lib/errors.ts'
+import type { Fault } from '../../lib/errors.ts'
+import { catalogue, type FaultCode } from '../../lib/errors.ts'
 import { element, errorDocument } from './xml.ts'
 import type { Reply } from './reply.ts'
 

@@ -1,0 +1,42 @@
+/** The daemon in a command's own process. */
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { Fault } from '../../lib/errors.ts'
+import { errnoName, errnoOf } from '../../lib/sys/errno.ts'
+import { startPrimary, type Primary, type PrimaryOptions } from '../primary.ts'
+
+/**
+ * A Ctrl-C reaches us from the terminal and once more from npm, so only a signal that comes this many
+ * milliseconds after the first means that somebody has no patience left.
+ */
+const patience = 2_000
+
+/**
+ * Starts the daemon, which stops at SIGTERM, SIGINT or SIGHUP, also when they come while it starts; a second
+ * one ends the waiting. Throws a Fault that says what is in its way.
+ */
+export async function runPrimary(options: PrimaryOptions): Promise<Primary> {
+  checkState(options.config.state)
+  let primary: Primary | undefined
+  let first: { signal: NodeJS.Signals; at: number } | undefined
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (first !== undefined && Date.now() - first.at > patience) process.exit(130)
+      first ??= { signal, at: Date.now() }
+      void primary?.stop(signal)
+    })
+  primary = await startPrimary(options)
+  if (first !== undefined) void primary.stop(first.signal)
+  return primary
+}
+
+function checkState(state: string): void {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o711 })
+    accessSync(state, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new Fault(
+      'AccessDenied',
+      `the state directory ${state} can't be written to (${errnoName(errnoOf(error))}): name another one with --state DIR`,
+    )
+  }
+}

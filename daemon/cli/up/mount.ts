@@ -1,0 +1,40 @@
+/** The mount that `up` promises. */
+import { Fault } from '../../../lib/errors.ts'
+import type { DiskView } from '../../control/schema.ts'
+import type { Finding } from '../checks/check.ts'
+import type { Client } from '../client.ts'
+
+export interface MountWish {
+  readonly wanted: boolean
+  readonly readOnly: boolean
+  /** What keeps this machine from mounting. */
+  readonly obstacle: () => Finding | undefined
+}
+
+/** Brings the disk's mount to what is wished. What goes wrong is an answer: the S3 door is open either way. */
+export async function mountFor(
+  client: Client,
+  disk: DiskView,
+  wish: MountWish,
+): Promise<{ disk: DiskView; obstacle: string | null }> {
+  const { mount } = disk
+  const stands = mount?.state === 'mounted'
+  if (wish.wanted && stands && mount.readOnly === wish.readOnly) return { disk, obstacle: null }
+  if (mount !== null && (!wish.wanted || stands)) disk = await client.ask('unmountDisk', { id: disk.id }, {})
+  if (!wish.wanted) return { disk, obstacle: null }
+  const obstacle = wish.obstacle()
+  if (obstacle !== undefined)
+    return {
+      disk,
+      obstacle: `${obstacle.says}${obstacle.remedy === undefined ? '' : ` (${obstacle.remedy})`}`,
+    }
+  try {
+    return {
+      disk: await client.ask('mountDisk', { id: disk.id }, { readOnly: wish.readOnly }),
+      obstacle: null,
+    }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return { disk: await client.ask('showDisk', { id: disk.id }), obstacle: error.message }
+  }
+}

@@ -1,0 +1,60 @@
+/** What `up` says when all is ready. */
+import type { DiskView } from '../../control/schema.ts'
+import { clientConfigs, environment, type Access } from '../client-configs.ts'
+import { table } from '../output.ts'
+
+export interface Welcome {
+  readonly disk: DiskView
+  readonly made: 'adopted' | 'sample' | null
+  /** Why there is no mount, and what to do. */
+  readonly obstacle: string | null
+  /** Served as well. */
+  readonly others: readonly DiskView[]
+  /** The line of `--json`. */
+  readonly json: Access & { readonly disk: string; readonly mountpoint: string | null }
+}
+
+/** `joins`: the disk was added to a daemon that ran already. */
+export function welcome({ disk, made, obstacle, others, json }: Welcome, joins: boolean): string {
+  const what =
+    made === 'sample' ? `A disk with a few sample files is ready: ${disk.root}` : `${disk.root} is ready.`
+  const sections = [what]
+  if (disk.offlineReason !== null) sections.push(`Its disk is offline: ${disk.offlineReason}`)
+  const readOnly = disk.mount?.readOnly === true ? '  (read-only)' : ''
+  sections.push(
+    table([
+      ['  mount', json.mountpoint === null ? 'none' : `${json.mountpoint}${readOnly}`],
+      ['  endpoint', json.endpoint],
+      ['  bucket', json.bucket],
+      ['  access key', json.accessKeyId],
+      [
+        '  secret',
+        json.secretAccessKey === null
+          ? 'was shown when the key was made; --new-user makes another key'
+          : `${json.secretAccessKey}  (shown this once)`,
+      ],
+    ]),
+  )
+  if (obstacle !== null) sections.push(`No mount: ${obstacle}.`)
+  sections.push(`For a shell, once:\n\n${indented(environment(json))}`)
+  for (const { client, kind, lines } of clientConfigs.filter(({ first }) => first === true))
+    sections.push(`${client}${kind === 'shell' ? '' : ` (${kind})`}:\n\n${indented(lines(json))}`)
+  const notes = [
+    'Who holds the access key reads every file of the disk, whatever its mode bits say.',
+    `A link for any browser: npx twofold share ${disk.name} FILE. More clients: npx twofold doctor.`,
+  ]
+  if (others.length > 0) notes.push(`Served as well: ${others.map(({ name }) => name).join(', ')}.`)
+  notes.push(
+    joins
+      ? `A daemon was running on this state, so the disk was added to it; "twofold disk remove ${disk.name}" takes it out again.`
+      : 'Ctrl-C unmounts and stops.',
+  )
+  sections.push(notes.join('\n'))
+  return `\n${sections.join('\n\n')}\n`
+}
+
+const indented = (lines: readonly string[]): string =>
+  lines
+    .map((line) => (line === '' ? '' : `  ${line}`))
+    .join('\n')
+    .trimEnd()
