@@ -8,6 +8,7 @@ import type { Config } from '../lib/config.ts'
 import type { Disk, DiskId } from '../lib/disk.ts'
 
 import type { FaultCode } from '../lib/errors.ts'
+import type { KeyringRecord } from '../lib/auth/keyring.ts'
 import type { RosterRecord } from '../lib/roster.ts'
 import type { ProcessView } from './control/schema.ts'
 
@@ -16,8 +17,8 @@ export interface DoorRecord {
   /** Grows with each publication of one run of control, and from run to run. */
   readonly version: number
   readonly roster: RosterRecord
-  /** lib/auth/keyring.ts's record. */
-  readonly keyring: unknown
+
+  readonly keyring: KeyringRecord
 }
 
 /** A mount that should stand. Another value for a disk means: unmount, and mount again. */

@@ -116,6 +116,7 @@ export const catalogue = {
   ),
   ShareExpired: row(410, 4, 'This link has expired.'),
   ShareInvalid: row(403, 4, 'This link is not valid.'),
+  StoreDamaged: row(500, 1, "The daemon's records are damaged."),
   Unsupported: row(501, 1, 'This machine lacks what that needs.'),
   Usage: row(400, 2, 'That is not how this command is called.'),
   UserExists: row(409, 5, 'The disk has an S3 user of that name already.'),

@@ -3,7 +3,7 @@
  * is typed by the same table. docs/control-api.md is tested against it.
  */
 import * as schema from './schema.ts'
-import type { Parse } from './schema.ts'
+import type { Parse } from '../../lib/parse.ts'
 
 interface Row<Input, Answer> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'

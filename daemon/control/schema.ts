@@ -2,87 +2,8 @@
  * What the control API takes and gives. Names follow Archil's public control API where it has them
  * (`nickname`, `identifier`, `expiresIn`, `organization`), so that its published clients read our answers.
  */
-import { Fault } from '../../lib/errors.ts'
 import type { DiskId, DiskSettings } from '../../lib/disk.ts'
-
-/** Takes what came over the wire and gives what was meant, or throws InvalidArgument naming `where`. */
-export type Parse<T> = (value: unknown, where: string) => T
-
-const wrong = (where: string, wanted: string) => new Fault('InvalidArgument', `${where} must be ${wanted}`)
-
-export const text =
-  (least = 1, most = 4096): Parse<string> =>
-  (value, where) => {
-    if (typeof value !== 'string' || value.length < least || value.length > most || value.includes('\0')) {
-      throw wrong(where, `text of ${least} to ${most} characters`)
-    }
-    return value
-  }
-
-export const flag: Parse<boolean> = (value, where) => {
-  if (typeof value !== 'boolean') throw wrong(where, 'true or false')
-  return value
-}
-
-/** Also takes digits, as a query has them. */
-export const whole =
-  (least: number, most: number): Parse<number> =>
-  (value, where) => {
-    const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
-    if (typeof number !== 'number' || !Number.isInteger(number) || number < least || number > most) {
-      throw wrong(where, `a whole number of ${least} to ${most}`)
-    }
-    return number
-  }
-
-export const oneOf =
-  <const T extends string>(...values: T[]): Parse<T> =>
-  (value, where) => {
-    const found = values.find((one) => one === value)
-    if (found === undefined) throw wrong(where, `one of ${values.join(', ')}`)
-    return found
-  }
-
-export const nullable =
-  <T>(parse: Parse<T>): Parse<T | null> =>
-  (value, where) =>
-    value === null ? null : parse(value, where)
-
-export const optional =
-  <T>(parse: Parse<T>): Parse<T | undefined> =>
-  (value, where) =>
-    value === undefined ? undefined : parse(value, where)
-
-/** Values that are not text are refused; at most 50 of them, as for S3's tags. */
-export const tags: Parse<Readonly<Record<string, string>>> = (value, where) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(where, 'an object')
-  const entries = Object.entries(value).map(
-    ([name, one]) =>
-      [text(1, 128)(name, `a name in ${where}`), text(0, 256)(one, `${where}.${name}`)] as const,
-  )
-  if (entries.length > 50) throw wrong(where, 'at most 50 tags')
-  return Object.fromEntries(entries)
-}
-
-type Shape = Readonly<Record<string, Parse<unknown>>>
-type Shaped<S extends Shape> = { readonly [K in keyof S]: ReturnType<S[K]> }
-
-/** An object with these members and no others: a mistyped name is an error, not silence. */
-export const object =
-  <S extends Shape>(shape: S): Parse<Shaped<S>> =>
-  (value, where) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(where, 'an object')
-    const given = new Map<string, unknown>(Object.entries(value))
-    for (const name of given.keys()) {
-      if (!Object.hasOwn(shape, name)) throw new Fault('InvalidArgument', `${where} knows no "${name}"`)
-    }
-    return Object.fromEntries(
-      Object.entries(shape).map(([name, parse]) => [
-        name,
-        parse(given.get(name), where === 'the body' ? name : `${where}.${name}`),
-      ]),
-    ) as Shaped<S>
-  }
+import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/parse.ts'
 
 /** Some of a disk's settings, to be changed. */
 export const someSettings = object({
