@@ -52,7 +52,7 @@ function attachByFusermount(mountpoint: string, options: MountOptions): number {
     if (options.readOnly) list.push('ro')
     if (options.allowOther) list.push('allow_other')
     const done = spawnSync('fusermount3', ['-o', list.join(','), '--', mountpoint], {
-      env: { ...process.env, _FUSE_COMMFD: '3' },
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin', _FUSE_COMMFD: '3' },
       stdio: ['ignore', 'ignore', 'pipe', theirs],
       encoding: 'utf8',
     })

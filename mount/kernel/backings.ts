@@ -26,8 +26,8 @@ export class Backings {
   noFlush = false
   /** Whether a file was ever passed through: our byte counters don't know about it. */
   used = false
-  /** The errno of the first refusal; 0 while there was none. */
-  refused = 0
+  /** Told the errno of the first refusal; passthrough is off from then on. */
+  onRefusal: (errno: number) => void = () => {}
 
   /** `descriptor`: the host's file behind a handle, or minus an errno. */
   constructor(device: number, descriptor: (handle: HandleId) => number) {
@@ -39,9 +39,9 @@ export class Backings {
   opened(node: NodeId, handle: HandleId, flags: number): ValueOf<typeof openOut> {
     // A file that was only read has no write error to report at close.
     const open_flags = this.noFlush && (flags & O.ACCMODE) === O.RDONLY ? FOPEN.NOFLUSH : 0
-    if (!this.enabled) return { fh: handle, open_flags, backing_id: 0 }
     let backing = this.#open.get(node)
     if (backing === undefined) {
+      if (!this.enabled) return { fh: handle, open_flags, backing_id: 0 }
       backing = { id: this.#register(handle), opens: 0 }
       this.#open.set(node, backing)
     }
@@ -65,7 +65,8 @@ export class Backings {
       this.used = true
       return id
     }
-    if (this.refused === 0) this.refused = -id
+    this.enabled = false
+    this.onRefusal(-id)
     return 0
   }
 }

@@ -1,0 +1,182 @@
+/** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
+import { accessSync, constants, existsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { Worker } from 'node:worker_threads'
+import { errno, SystemError } from '../../lib/sys/errno.ts'
+import { close } from '../../lib/sys/open.ts'
+import type { DiskSource } from '../disk-source.ts'
+import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
+import { attach, detach } from './attach.ts'
+import { notifyEntries } from './notify.ts'
+import { opcodeName } from './opcodes.ts'
+import { OPCODES } from './session.ts'
+import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
+
+function unavailable(): string | null {
+  if (process.geteuid?.() === 0) {
+    try {
+      accessSync('/dev/fuse', constants.R_OK | constants.W_OK)
+      return null
+    } catch {
+      return '/dev/fuse is missing: load the kernel module "fuse" (in a container: --device /dev/fuse)'
+    }
+  }
+  if (['/usr/local/bin', '/usr/bin', '/bin'].some((directory) => existsSync(`${directory}/fusermount3`)))
+    return null
+  return 'fusermount3 is missing, which mounts for those who are not root: install "fuse3"'
+}
+
+class KernelSession implements MountSession {
+  readonly engine = 'kernel'
+  readonly mountpoint: string
+  readonly closed: Promise<void>
+  readonly ready: Promise<void>
+  notice: string | null = null
+  readonly #worker: Worker
+  readonly #device: number
+  readonly #figures: Figures
+  readonly #passthrough: boolean
+  #nextQuestion = 1
+  readonly #questions = new Map<number, (nodes: readonly number[]) => void>()
+
+  constructor(device: number, disk: DiskSource, mountpoint: string, options: MountOptions) {
+    this.mountpoint = mountpoint
+    this.#device = device
+    this.#passthrough = options.passthrough && process.geteuid?.() === 0
+    const shared = new SharedArrayBuffer(Figures.bytes)
+    this.#figures = new Figures(shared)
+    const start: ThreadStart = {
+      device,
+      disk,
+      options: { ...options, passthrough: this.#passthrough },
+      shared,
+    }
+    this.#worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: start })
+    const { promise: ready, resolve: isReady, reject: isNot } = withResolvers()
+    this.ready = ready
+    let ended: number | null = null
+    this.#worker.on('message', (message: FromThread) => {
+      if (message.type === 'ready') isReady()
+      else if (message.type === 'notice') this.notice ??= message.text
+      else if (message.type === 'fault') process.emitWarning(message.text)
+      else if (message.type === 'resolved') this.#questions.get(message.id)?.(message.nodes)
+      else ended = message.errno
+    })
+    this.closed = new Promise((resolve, reject) => {
+      this.#worker.once('error', reject)
+      this.#worker.once('exit', () => {
+        close(device)
+        if (ended === 0) resolve()
+        else reject(new SystemError(ended ?? errno.EIO, 'read', '/dev/fuse'))
+      })
+    })
+    this.closed.then(() => isNot(new SystemError(errno.ENODEV, 'mount', mountpoint)), isNot)
+    ready.catch(() => {})
+  }
+
+  unmount(lazy: boolean): Promise<void> {
+    try {
+      detach(this.mountpoint, lazy)
+      return this.closed
+    } catch (thrown) {
+      return Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown)))
+    }
+  }
+
+  async invalidate(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return
+    const id = this.#nextQuestion++
+    const { promise, resolve } = withResolvers<readonly number[]>()
+    this.#questions.set(id, resolve)
+    const question: ToThread = { type: 'resolve', id, directories: changes.map((change) => change.directory) }
+    this.#worker.postMessage(question)
+    await this.#knock()
+    const nodes = await promise
+    this.#questions.delete(id)
+    notifyEntries(this.#device, changes, nodes)
+  }
+
+  async statistics(): Promise<MountStatistics> {
+    await this.#knock()
+    const { counts, nanoseconds, usage } = this.#figures
+    const operations: Record<string, { count: number; nanoseconds: number }> = {}
+    for (let i = 0; i < OPCODES; i++) {
+      const count = counts[i] ?? 0
+      if (count > 0) operations[opcodeName(i)] = { count, nanoseconds: nanoseconds[i] ?? 0 }
+    }
+    const [nodes = 0, handles = 0, descriptors = 0, read = 0, written = 0, passed = 0] = usage
+    return {
+      operations,
+      nodes,
+      handles,
+      descriptors,
+      passthrough: this.#passthrough && this.notice === null,
+      bytesRead: passed > 0 ? null : read,
+      bytesWritten: passed > 0 ? null : written,
+    }
+  }
+
+  /** Lets the thread look up from read(2). */
+  async #knock(): Promise<void> {
+    await statfs(this.mountpoint)
+  }
+}
+
+function withResolvers<T = void>(): {
+  promise: Promise<T>
+  resolve: (value: T) => void
+  reject: (reason: unknown) => void
+} {
+  let resolve!: (value: T) => void
+  let reject!: (reason: unknown) => void
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+async function start(disk: DiskSource, mountpoint: string, options: MountOptions): Promise<MountSession> {
+  // Threads of libuv's pool inherit their creator's identity: they must be there before one changes it.
+  await statfs('/')
+  const device = attach(mountpoint, options)
+  const session = new KernelSession(device, disk, mountpoint, options)
+  try {
+    await session.ready
+    return session
+  } catch (thrown) {
+    try {
+      detach(mountpoint, true)
+    } catch {
+      // It is gone already.
+    }
+    throw thrown
+  }
+}
+
+export const kernelEngine: Engine = {
+  name: 'kernel',
+  supports: new Set([
+    'acl',
+    'byteNames',
+    'caller',
+    'copyFileRange',
+    'fallocate',
+    'inodes64',
+    'linkIdentity',
+    'longPaths',
+    'mtime',
+    'nanoseconds',
+    'notify',
+    'passthrough',
+    'renameFlags',
+    'seekHole',
+    'syncfs',
+    'tmpfile',
+    'unlinkedOpen',
+    'utimeOmit',
+    'xattrFlags',
+  ]),
+  unavailable,
+  start,
+}

@@ -1,0 +1,79 @@
+/**
+ * The thread that serves a mount. It waits in read(2), does what is asked by synchronous calls and answers by
+ * write(2), with no hop to another thread in between; so it hears messages only when somebody knocks, which
+ * our own process does by statfs(2) on the mount.
+ */
+import { writeSync } from 'node:fs'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { errnoName } from '../../lib/sys/errno.ts'
+import { statFs, emptyStatFs } from '../../lib/sys/statfs.ts'
+import { openDiskFilesystem } from '../disk-filesystem.ts'
+import { Backings } from './backings.ts'
+import { CallerCredentials } from './caller-credentials.ts'
+import { validity } from './codec.ts'
+import { Exchange } from './exchange.ts'
+import { opcodeName } from './opcodes.ts'
+import { Session } from './session.ts'
+import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
+
+const MAX_TRANSFER = 1024 * 1024
+/** linux/magic.h */
+const OVERLAYFS_SUPER_MAGIC = 0x794c7630
+
+const start = workerData as ThreadStart
+const port = parentPort
+if (port === null) throw new Error('not a thread')
+const tell = (message: FromThread): void => port.postMessage(message)
+
+const { device, disk, options } = start
+const figures = new Figures(start.shared)
+const filesystem = openDiskFilesystem(disk, new CallerCredentials())
+const backings = new Backings(device, (handle) => filesystem.descriptor(handle))
+const exchange = new Exchange(
+  filesystem,
+  backings,
+  validity(options.entryTimeout, options.attributeTimeout),
+  { maxRead: MAX_TRANSFER, maxWrite: MAX_TRANSFER },
+)
+
+exchange.onKnock = () => {
+  const { nodes, handles, descriptors } = filesystem.usage()
+  figures.usage.set([
+    nodes,
+    handles,
+    descriptors,
+    exchange.bytesRead,
+    exchange.bytesWritten,
+    backings.used ? 1 : 0,
+  ])
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { message: ToThread } | undefined
+    if (received === undefined) break
+    const { id, directories } = received.message
+    tell({ type: 'resolved', id, nodes: directories.map(({ dev, ino }) => filesystem.nodeOf(dev, ino)) })
+  }
+}
+
+const host = emptyStatFs()
+const stacked = statFs(disk.root, host) === 0 && host.type === OVERLAYFS_SUPER_MAGIC
+const session = new Session(
+  device,
+  exchange,
+  { passthrough: options.passthrough, stackDepth: stacked ? 2 : 1, maxWrite: MAX_TRANSFER },
+  figures,
+  {
+    ready: () => tell({ type: 'ready' }),
+    fault: (opcode, thrown) => {
+      const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+      tell({ type: 'fault', text: `${opcodeName(opcode)}: ${text}` })
+    },
+    line: (text) => writeSync(2, `${text}\n`),
+  },
+  options.trace,
+)
+backings.onRefusal = (number) =>
+  tell({ type: 'notice', text: `passthrough is off: the kernel said ${errnoName(number)}` })
+
+const ended = session.run()
+filesystem.close()
+tell({ type: 'ended', errno: -ended })
