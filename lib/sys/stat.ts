@@ -15,6 +15,8 @@ export const S = {
 } as const
 
 /** linux/stat.h */
+const STATX_MODE = 0x3
+const STATX_INO = 0x100
 const STATX_BASIC_STATS = 0x7ff
 const STATX_BTIME = 0x800
 const STATX_MNT_ID = 0x1000
@@ -131,6 +133,22 @@ export function statInto(dirfd: number, path: CPath, flags: number, stat: Mutabl
   stat.mtime = i64(0x70)
   stat.mtimeNs = u32(0x78)
   return 0
+}
+
+/** Mode and type of `path`, or minus the errno: the cheapest question about a name. */
+export function modeAt(dirfd: number, path: CPath, flags: number): number {
+  const result = call(dirfd, path, flags, STATX_MODE, buffer)
+  return result < 0 ? result : view.getUint16(0x1c, true)
+}
+
+/** Whether `path` leads to the very file that `stat` is of, through the same mount. False where it leads nowhere. */
+export function leadsTo(dirfd: number, path: CPath, stat: Stat): boolean {
+  return (
+    call(dirfd, path, 0, STATX_INO | STATX_MNT_ID, buffer) === 0 &&
+    u64(0x90) === stat.mntId &&
+    view.getBigUint64(0x20, true) === stat.ino &&
+    device(0x88) === stat.dev
+  )
 }
 
 /** Stats the descriptor itself, O_PATH ones included, or minus the errno. */

@@ -1,0 +1,86 @@
+/**
+ * From a key to an open descriptor, beneath the root. A key without symbolic links costs one openat2; one
+ * that meets a link is walked by component (links.ts).
+ *
+ * A FIFO or a device is never opened: opening one does something (a writer wakes up, a watchdog starts). Its
+ * name is asked first, and since it may be swapped between the two calls, the descriptor is asked again.
+ */
+import { errno } from '../sys/errno.ts'
+import { AT_SYMLINK_NOFOLLOW, close, O, openat2, RESOLVE } from '../sys/open.ts'
+import { modeAt, S, statFd, type Stat } from '../sys/stat.ts'
+import { openThroughLinks } from './links.ts'
+import { isDirectoryKey, type Key } from './path.ts'
+import type { Root } from './root.ts'
+
+/** Why a key can't be read; each is a code of the catalogue. */
+export type Refusal =
+  'NoSuchKey' | 'AccessDenied' | 'DiskOffline' | 'InternalError' | 'ServiceUnavailable' | 'SlowDown'
+
+/** A regular file, or for `dir/` a directory. The caller closes `fd`, which is non-blocking and read-only. */
+export interface Opened {
+  readonly fd: number
+  readonly stat: Stat
+}
+
+export const openFlags = O.RDONLY | O.NONBLOCK | O.NOCTTY
+
+/** Opens what `key` names right now. Asks the root whether it is still itself. */
+export function resolve(root: Root, key: Key): Opened | Refusal {
+  if (!root.check()) return 'DiskOffline'
+  const directory = isDirectoryKey(key)
+  if (root.foldsCase) return answer(openThroughLinks(root, key), directory)
+  if (!directory) {
+    const mode = modeAt(root.fd, key, AT_SYMLINK_NOFOLLOW)
+    if (mode >= 0 && isSpecial(mode)) return 'NoSuchKey'
+  }
+  const resolve = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | root.boundary
+  const fd = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : openFlags, resolve)
+  if (fd === -errno.ELOOP && root.settings.symlinks !== 'deny')
+    return answer(openThroughLinks(root, key), directory)
+  return answer(fd, directory)
+}
+
+function isSpecial(mode: number): boolean {
+  const type = mode & S.IFMT
+  return type !== S.IFREG && type !== S.IFLNK
+}
+
+function answer(fd: number, directory: boolean): Opened | Refusal {
+  if (fd < 0) return refusal(-fd)
+  const stat = statFd(fd)
+  if (typeof stat === 'number') {
+    close(fd)
+    return refusal(-stat)
+  }
+  if ((stat.mode & S.IFMT) === (directory ? S.IFDIR : S.IFREG)) return { fd, stat }
+  close(fd)
+  return 'NoSuchKey'
+}
+
+const refusals = new Map<number, Refusal>([
+  ...[
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EXDEV,
+    errno.ENXIO,
+    errno.EISDIR,
+    errno.EINVAL,
+    errno.EILSEQ,
+  ].map((number) => [number, 'NoSuchKey'] as const),
+  [errno.EACCES, 'AccessDenied'],
+  [errno.EPERM, 'AccessDenied'],
+  [errno.EAGAIN, 'ServiceUnavailable'],
+  [errno.EBUSY, 'ServiceUnavailable'],
+  [errno.ETIMEDOUT, 'ServiceUnavailable'],
+  [errno.EMFILE, 'SlowDown'],
+  [errno.ENFILE, 'SlowDown'],
+  [errno.ENOMEM, 'SlowDown'],
+  [errno.EBADF, 'DiskOffline'],
+  [errno.ENODEV, 'DiskOffline'],
+  [errno.ENOTCONN, 'DiskOffline'],
+  [errno.ESTALE, 'DiskOffline'],
+])
+
+export const refusal = (number: number): Refusal => refusals.get(number) ?? 'InternalError'

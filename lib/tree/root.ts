@@ -1,0 +1,158 @@
+/**
+ * An opened root. Who it is was recorded when the disk was adopted; a path that leads to anything else (its
+ * file system isn't mounted, something is mounted over it, it was moved away) makes the disk offline, never
+ * empty. The descriptor alone can't tell: it goes on showing a tree that the path no longer leads to. So
+ * `check` asks the path at each request, and finds the way back by itself when the root returns.
+ */
+import type { Disk, DiskSettings, RootIdentity } from '../disk.ts'
+import { Fault } from '../errors.ts'
+import { errnoName, SystemError } from '../sys/errno.ts'
+import { FS, fileHandle, foldsCase, fstatfs, type FileSystem } from '../sys/filesystem.ts'
+import { cstring, must, type CString } from '../sys/libc.ts'
+import { AT_FDCWD, close, O, openat2, RESOLVE } from '../sys/open.ts'
+import { leadsTo, statFd, type Stat } from '../sys/stat.ts'
+
+const foldingTypes = new Set<number>([FS.CIFS, FS.SMB2, FS.MSDOS, FS.EXFAT, FS.NTFS, FS.NTFS3, FS.HFSPLUS])
+/** Other machines or a FUSE daemon change these without our kernel hearing of it. */
+const remoteTypes = new Set<number>([FS.FUSE, FS.NFS, FS.CEPH, FS.V9FS, FS.AFS, FS.CIFS, FS.SMB2])
+
+interface Bound {
+  readonly fd: number
+  readonly stat: Stat
+  readonly foldsCase: boolean
+  readonly remote: boolean
+}
+
+export class Root {
+  readonly disk: Disk
+  readonly #path: CString
+  #bound: Bound | undefined
+  #closed = false
+
+  private constructor(disk: Disk, bound: Bound) {
+    this.disk = disk
+    this.#path = cstring(Buffer.from(disk.root))
+    this.#bound = bound
+  }
+
+  /** Throws DiskOffline when the disk's path doesn't lead to the root that the disk remembers. */
+  static open(disk: Disk): Root {
+    const bound = bind(disk)
+    if (typeof bound === 'string') throw new Fault('DiskOffline', bound)
+    return new Root(disk, bound)
+  }
+
+  /** An O_PATH descriptor for system calls made at once (`check` may replace it); -1 while offline. */
+  get fd(): number {
+    return this.#bound?.fd ?? -1
+  }
+
+  get stat(): Stat | undefined {
+    return this.#bound?.stat
+  }
+
+  get settings(): DiskSettings {
+    return this.disk.settings
+  }
+
+  /** Names that differ in case alone are one file here. */
+  get foldsCase(): boolean {
+    return this.#bound?.foldsCase ?? false
+  }
+
+  /** It may change without our kernel hearing of it. */
+  get remote(): boolean {
+    return this.#bound?.remote ?? true
+  }
+
+  /** RESOLVE_NO_XDEV, unless the disk crosses into what is mounted inside of it. */
+  get boundary(): number {
+    return this.disk.settings.crossDevices ? 0 : RESOLVE.NO_XDEV
+  }
+
+  /**
+   * Whether the path leads to the root right now, to be asked at the start of each request (1 µs). It lets go
+   * of a root that is gone, so that its file system can be unmounted, and binds one that has come back.
+   */
+  check(): boolean {
+    const bound = this.#bound
+    if (bound !== undefined) {
+      if (leadsTo(AT_FDCWD, this.#path, bound.stat)) return true
+      this.#release()
+    }
+    if (this.#closed) return false
+    const again = bind(this.disk)
+    if (typeof again === 'string') return false
+    this.#bound = again
+    return true
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#release()
+  }
+
+  #release(): void {
+    if (this.#bound !== undefined) close(this.#bound.fd)
+    this.#bound = undefined
+  }
+}
+
+/** Opens the disk's root, or says why that isn't to be had. */
+function bind(disk: Disk): Bound | string {
+  const fd = openat2(AT_FDCWD, disk.root, O.PATH | O.DIRECTORY)
+  if (fd < 0) return `${disk.root}: ${errnoName(-fd)}`
+  const stat = statFd(fd)
+  const fileSystem = fstatfs(fd)
+  if (typeof stat === 'number' || typeof fileSystem === 'number') {
+    close(fd)
+    return `${disk.root}: can't be examined`
+  }
+  const now = identityOf(fd, stat, fileSystem)
+  const then = disk.identity
+  const same =
+    now.fileSystem === then.fileSystem &&
+    now.ino === then.ino &&
+    (now.handle === undefined || then.handle === undefined || now.handle === then.handle)
+  if (!same) {
+    close(fd)
+    return `${disk.root} is not the directory that became this disk (is its file system mounted?)`
+  }
+  return {
+    fd,
+    stat,
+    foldsCase: foldingTypes.has(fileSystem.type) || directoryFolds(fd),
+    remote: remoteTypes.has(fileSystem.type),
+  }
+}
+
+/** Who the directory at `path` is, for a disk to remember. Throws SystemError. */
+export function identify(path: string): RootIdentity {
+  const fd = must(openat2(AT_FDCWD, path, O.PATH | O.DIRECTORY), 'openat2', path)
+  try {
+    const stat = statFd(fd)
+    const fileSystem = fstatfs(fd)
+    if (typeof stat === 'number') throw new SystemError(-stat, 'statx', path)
+    if (typeof fileSystem === 'number') throw new SystemError(-fileSystem, 'statfs', path)
+    return identityOf(fd, stat, fileSystem)
+  } finally {
+    close(fd)
+  }
+}
+
+function identityOf(fd: number, stat: Stat, fileSystem: FileSystem): RootIdentity {
+  const handle = fileHandle(fd)
+  return {
+    fileSystem: `${fileSystem.id}:${fileSystem.type.toString(16)}`,
+    ino: stat.ino.toString(),
+    ...(typeof handle === 'string' ? { handle } : {}),
+  }
+}
+
+function directoryFolds(fd: number): boolean {
+  const readable = openat2(fd, '.', O.RDONLY | O.DIRECTORY)
+  if (readable < 0) return false
+  const folds = foldsCase(readable)
+  close(readable)
+  return folds
+}

@@ -1,0 +1,42 @@
+/** The opened roots of a process: one for each disk that it was asked for. */
+import type { Disk, DiskId } from '../disk.ts'
+import { Root } from './root.ts'
+
+interface Kept {
+  /** The record last asked with: asking with it again needs no comparison. */
+  record: Disk
+  readonly bindings: string
+  readonly root: Root
+}
+
+export class Roots {
+  #kept = new Map<DiskId, Kept>()
+
+  /** The disk's root, reopened when its record says something new of it. Throws DiskOffline. */
+  of(disk: Disk): Root {
+    const kept = this.#kept.get(disk.id)
+    if (kept?.record === disk) return kept.root
+    const bindings = JSON.stringify([disk.root, disk.identity, disk.settings, disk.mountpoint])
+    if (kept?.bindings === bindings) {
+      kept.record = disk
+      return kept.root
+    }
+    const root = Root.open(disk)
+    kept?.root.close()
+    this.#kept.set(disk.id, { record: disk, bindings, root })
+    return root
+  }
+
+  /** Closes the roots of disks that are not among `live`. */
+  prune(live: ReadonlySet<DiskId>): void {
+    for (const [id, { root }] of this.#kept) {
+      if (live.has(id)) continue
+      root.close()
+      this.#kept.delete(id)
+    }
+  }
+
+  close(): void {
+    this.prune(new Set())
+  }
+}
