@@ -15,11 +15,11 @@ import { Fault } from '../lib/errors.ts'
 import { errno, SystemError } from '../lib/sys/errno.ts'
 import { must, preload } from '../lib/sys/libc.ts'
 import { MNT, umount2, UMOUNT_NOFOLLOW } from '../lib/sys/mount.ts'
+import { isMounted } from '../lib/sys/mountinfo.ts'
 import { openDiskFilesystem } from './disk-filesystem.ts'
 
 import type { Engine, Feature, MountOptions, MountSession, MountStatistics } from './engine.ts'
 import type { Filesystem } from './filesystem.ts'
-import { isMounted } from './mount-table.ts'
 import { NativeOperations, type Signal } from './native-operations.ts'
 
 interface Fuse {

@@ -40,3 +40,7 @@ export const mountsInside = (directory: string): MountInfo[] =>
   mountTable().filter(({ mountpoint }) =>
     directory === '/' ? mountpoint !== '/' : mountpoint.startsWith(`${directory}/`),
   )
+
+/** `mountpoint` is canonical. Reading the table asks no file system, so that a dead mount doesn't block it. */
+export const isMounted = (mountpoint: string): boolean =>
+  mountTable().some((mount) => mount.mountpoint === mountpoint)

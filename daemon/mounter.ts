@@ -1,0 +1,134 @@
+/**
+ * The process of one mount. The primary says what to mount and when to stop; dying, by whatever signal, takes
+ * no door but this one away, and the next process on the same mount point cleans up after it.
+ */
+import { mkdirSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Config } from '../lib/config.ts'
+import { bucketName } from '../lib/disk.ts'
+import { createLog, type Log } from '../lib/log.ts'
+import { errno, SystemError } from '../lib/sys/errno.ts'
+import { diskSource } from '../mount/disk-source.ts'
+import { defaultMountOptions, type MountSession } from '../mount/engine.ts'
+import { chooseEngine } from '../mount/engines.ts'
+import { detachDead } from '../mount/recover.ts'
+import { usersOf } from '../mount/users.ts'
+import {
+  lineToPrimary,
+  type FromMount,
+  type MountRecord,
+  type MountReport,
+  type ToMount,
+} from './messages.ts'
+
+/** Milliseconds between two tries to unmount what is busy. */
+const retryPause = 100
+
+// Masks are the callers' own, and the kernel has applied them.
+process.umask(0)
+
+let log: Log | undefined
+let session: MountSession | undefined
+let stopping = false
+
+const line = lineToPrimary<ToMount, FromMount>(
+  (message) => {
+    if (message.type === 'start') void start(message.config, message.mount)
+    else void stop(message.drain, message.force === true)
+  },
+  () => void stop(0, true),
+)
+const report = (of: MountReport) => line.say({ type: 'mount', report: of })
+
+// A terminal's Ctrl-C reaches the primary too, which says what to do.
+process.on('SIGINT', () => undefined)
+process.on('SIGHUP', () => undefined)
+process.on('SIGTERM', () => void stop(2_000, false))
+
+async function start(config: Config, record: MountRecord): Promise<void> {
+  const { disk, mountpoint } = record
+  log = createLog({
+    level: config.logLevel,
+    format: config.logFormat,
+    fields: { process: 'mount', disk: disk.id },
+  })
+  report({ state: 'mounting' })
+  try {
+    // Before mkdir: a dead mount point fails every call on it.
+    const detached = await detachDead(mountpoint)
+    if (detached > 0) log.warn('mount.recovered', { mountpoint, detached })
+    mkdirSync(mountpoint, { recursive: true })
+    const { engine, notes } = chooseEngine(record.engine)
+    // What can't be told of changes keeps nothing.
+    const timeout = engine.supports.has('notify') ? defaultMountOptions.attributeTimeout : 0
+    session = await engine.start({ ...diskSource(disk), readOnly: record.readOnly }, mountpoint, {
+      ...defaultMountOptions,
+      readOnly: record.readOnly,
+      source: `twofold:${bucketName(disk)}`,
+      attributeTimeout: timeout,
+      entryTimeout: timeout,
+      allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',
+    })
+    const said = session.notice === null ? notes : [...notes, session.notice]
+    const { passthrough } = await session.statistics()
+    log.info('mount.mounted', { mountpoint, engine: engine.name, passthrough, notes: said })
+    report({ state: 'mounted', engine: engine.name, passthrough, notes: said })
+    session.closed.then(
+      () => ended('somebody else unmounted it'),
+      (error: unknown) => ended(error instanceof Error ? error.message : String(error)),
+    )
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    log.error('mount.failed', { mountpoint, error })
+    report({ state: 'failed', error: why })
+    leave(1)
+  }
+}
+
+/** The mount is gone. Unless we are stopping, the primary starts another process, which mounts again. */
+function ended(why: string): void {
+  if (stopping) return
+  log?.error('mount.ended', { why })
+  report({ state: 'failed', error: why })
+  leave(1)
+}
+
+/**
+ * Unmounts, as soon as nobody uses it any more; lazily after `drain` milliseconds or at once when forced, and
+ * says who was in the way.
+ */
+async function stop(drain: number, force: boolean): Promise<void> {
+  if (stopping) return
+  stopping = true
+  const deadline = Date.now() + drain / 2
+  const mounted = session
+  if (mounted === undefined) return leave(0)
+  for (let said = false; ;) {
+    try {
+      await mounted.unmount(force || Date.now() >= deadline)
+      break
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.errno !== errno.EBUSY) {
+        log?.error('mount.stuck', { mountpoint: mounted.mountpoint, error })
+        break
+      }
+      if (!said) {
+        const users = usersOf(mounted.mountpoint).map(
+          ({ pid, command, path }) => `${command} (${pid}): ${path}`,
+        )
+        log?.warn('mount.busy', { mountpoint: mounted.mountpoint, users })
+        said = true
+      }
+      await pause(retryPause)
+    }
+  }
+  // After a lazy one the last user may take its time.
+  await Promise.race([mounted.closed.catch(() => undefined), pause(Math.max(drain / 2, 100))])
+  report({ state: 'unmounted' })
+  leave(0)
+}
+
+/** Lets the last message out first. */
+function leave(status: number): void {
+  setTimeout(() => process.exit(status), 20)
+}
