@@ -32,3 +32,29 @@ export const unshareUmask = (): number => syscallUnshare(SYS.unshare, CLONE_FS)
 
 /** The umask before. The whole process's, unless this thread called `unshareUmask`. */
 export const umask = declare<[mask: number]>('uint umask(uint mask)')
+
+const SYS_CAP = { get: arm ? 90 : 125, set: arm ? 91 : 126 } as const
+const syscallCapabilities = declare<[number, Uint8Array, Uint8Array]>(
+  'long syscall(long number, void *header, void *data)',
+)
+/** linux/capability.h, version 3: header, and twice (effective, permitted, inheritable). */
+const capabilityHeader = Buffer.alloc(8)
+capabilityHeader.writeUInt32LE(0x20080522, 0)
+const CAP_FSETID = 1 << 4
+
+/**
+ * Runs `act` without this thread's CAP_FSETID, as which a file that `act` opens is written by an ordinary user:
+ * its set-user-ID and set-group-ID bits go. One synchronous call is what `act` may be.
+ */
+export function withoutFsetid<T>(act: () => T): T {
+  const data = Buffer.alloc(24)
+  if (syscallCapabilities(SYS_CAP.get, capabilityHeader, data) < 0) return act()
+  const effective = data.readUInt32LE(0)
+  if ((effective & CAP_FSETID) === 0) return act()
+  data.writeUInt32LE((effective & ~CAP_FSETID) >>> 0, 0)
+  syscallCapabilities(SYS_CAP.set, capabilityHeader, data)
+  const result = act()
+  data.writeUInt32LE(effective, 0)
+  syscallCapabilities(SYS_CAP.set, capabilityHeader, data)
+  return result
+}

@@ -2,8 +2,13 @@
  * Passthrough: the kernel reads and writes the host's file itself. It wants one backing id per inode for as
  * long as the inode is open, and all of an inode's opens in the same mode (a second id is EBUSY, a cached open
  * beside a passed-through one ETXTBSY): so the first open decides, and the last release gives the id back.
+ *
+ * A write must take set-user-ID and set-group-ID away, unless root writes. Only we can tell, so a file with
+ * these bits is not passed through; and one that gets them while it is open loses them to whoever writes.
  */
+import { withoutFsetid } from '../../lib/sys/identity.ts'
 import { O } from '../../lib/sys/open.ts'
+import { isFile, statFd } from '../../lib/sys/stat.ts'
 import type { HandleId, NodeId } from '../filesystem.ts'
 import { closeBacking, openBacking } from './device.ts'
 import { FOPEN } from './flags.ts'
@@ -60,7 +65,9 @@ export class Backings {
   #register(handle: HandleId): number {
     const fd = this.#descriptor(handle)
     if (fd < 0) return 0
-    const id = openBacking(this.#device, fd)
+    const stat = statFd(fd)
+    if (typeof stat === 'number' || !isFile(stat) || (stat.mode & 0o6000) !== 0) return 0
+    const id = withoutFsetid(() => openBacking(this.#device, fd))
     if (id > 0) {
       this.used = true
       return id
