@@ -41,14 +41,14 @@ export type MountReport =
       readonly notes: readonly string[]
     }
   | { readonly state: 'failed'; readonly error: string }
+  /** Asked to unmount, and refused: somebody uses it. It stands as before. */
+  | { readonly state: 'busy' }
 
 /** What every child hears. */
 type Stop = {
   readonly type: 'stop'
-  /** Milliseconds for what is running to end. */
+  /** Milliseconds for what is running to end. A mount that is busy after that leaves the tree all the same. */
   readonly drain: number
-  /** Of a mount: detach it even while it is busy. */
-  readonly force?: boolean
 }
 
 export type ToControl =
@@ -67,14 +67,17 @@ export type ToControl =
   | Stop
 
 /** It can't do its work, and another start would not help: it exits next. */
-type Failed = { readonly type: 'failed'; readonly code: FaultCode; readonly message: string }
+export type Failed = { readonly type: 'failed'; readonly code: FaultCode; readonly message: string }
 
 export type FromControl =
   | { readonly type: 'ready' }
   | Failed
   | { readonly type: 'publish'; readonly doors: DoorRecord; readonly mounts: readonly MountRecord[] }
-  /** The next stop of this disk's mount is to be forced. */
-  | { readonly type: 'force'; readonly diskId: DiskId }
+  /**
+   * Ends the mount unless somebody uses it: answered by a report, `unmounted` or `busy`. A mount that a
+   * publication leaves out ends in any case.
+   */
+  | { readonly type: 'unmount'; readonly diskId: DiskId }
 
 export type ToWorker =
   | {
@@ -92,9 +95,16 @@ export type FromWorker =
   /** From now on no request is answered by an older version. */
   | { readonly type: 'applied'; readonly version: number }
 
-export type ToMount = { readonly type: 'start'; readonly config: Config; readonly mount: MountRecord } | Stop
+export type ToMount =
+  | { readonly type: 'start'; readonly config: Config; readonly mount: MountRecord }
+  /** Unmount and exit, or report `busy` and go on. */
+  | { readonly type: 'unmount' }
+  | Stop
 
-/** A mount process says `mounting`, then `mounted` or `failed` (and exits), at last `unmounted` (and exits). */
+/**
+ * A mount process says `mounted` or `failed` (and exits), `busy` when it was asked to unmount and can't, and at
+ * last `unmounted` (and exits). It clears away a dead mount at its mount point before it begins.
+ */
 export type FromMount = { readonly type: 'mount'; readonly report: MountReport }
 
 /** Talks to the primary from inside of a child. Whoever opens it exits when the primary is gone. */

@@ -34,7 +34,8 @@ let stopping = false
 const line = lineToPrimary<ToMount, FromMount>(
   (message) => {
     if (message.type === 'start') void start(message.config, message.mount)
-    else void stop(message.drain, message.force === true)
+    else if (message.type === 'unmount') void release()
+    else void stop(message.drain, false)
   },
   () => void stop(0, true),
 )
@@ -93,6 +94,26 @@ function ended(why: string): void {
   leave(1)
 }
 
+/** Unmounts if nobody uses it; else says so, and goes on. */
+async function release(): Promise<void> {
+  const mounted = session
+  if (stopping || mounted === undefined) return stop(0, true)
+  stopping = true
+  try {
+    await mounted.unmount(false)
+  } catch (error) {
+    stopping = false
+    const busy = error instanceof SystemError && error.errno === errno.EBUSY
+    log?.warn('mount.busy', { mountpoint: mounted.mountpoint, users: usersOf(mounted.mountpoint).map(shown) })
+    if (!busy) log?.error('mount.stuck', { mountpoint: mounted.mountpoint, error })
+    return report({ state: 'busy' })
+  }
+  report({ state: 'unmounted' })
+  leave(0)
+}
+
+const shown = ({ pid, command, path }: ReturnType<typeof usersOf>[number]) => `${command} (${pid}): ${path}`
+
 /**
  * Unmounts, as soon as nobody uses it any more; lazily after `drain` milliseconds or at once when forced, and
  * says who was in the way.
@@ -113,9 +134,7 @@ async function stop(drain: number, force: boolean): Promise<void> {
         break
       }
       if (!said) {
-        const users = usersOf(mounted.mountpoint).map(
-          ({ pid, command, path }) => `${command} (${pid}): ${path}`,
-        )
+        const users = usersOf(mounted.mountpoint).map(shown)
         log?.warn('mount.busy', { mountpoint: mounted.mountpoint, users })
         said = true
       }

@@ -13,6 +13,8 @@ interface Mount {
   readonly record: MountRecord
   readonly child: Child<FromMount, ToMount>
   report: MountReport
+  /** Somebody waits for the answer to `unmount`. */
+  asked: ((answer: MountReport['state']) => void) | undefined
 }
 
 /** Milliseconds for an unmount to be done. */
@@ -28,7 +30,6 @@ export class Mounts {
   readonly #heard: (diskId: DiskId, report: MountReport) => void
   readonly #changed: () => void
   readonly #mounts = new Map<DiskId, Mount>()
-  readonly #forced = new Set<DiskId>()
   #work: Promise<void> = Promise.resolve()
   #stopping = false
 
@@ -52,9 +53,9 @@ export class Mounts {
     return new Map([...this.#mounts].map(([id, mount]) => [id, mount.report]))
   }
 
-  /** The next stop of this disk's mount detaches it even when it is busy. */
-  force(id: DiskId): void {
-    this.#forced.add(id)
+  /** Ends the disk's mount unless somebody uses it; a report says which. */
+  unmount(id: DiskId): void {
+    this.#work = this.#work.then(() => this.#ask(id))
   }
 
   /** Makes what stands what is wanted: one change after the other, the latest wish last. */
@@ -84,6 +85,8 @@ export class Mounts {
     const hear = (report: MountReport) => {
       const mount = this.#mounts.get(id)
       if (mount === undefined) return
+      if (mount.asked !== undefined) return mount.asked(report.state)
+      if (report.state === 'busy') return
       mount.report = report
       if (report.state === 'mounted') mount.child.ready()
       if (report.state === 'failed') this.#log.error('mount.failed', { disk: id, error: report.error })
@@ -97,6 +100,11 @@ export class Mounts {
       started: () => child.say({ type: 'start', config: this.#config, mount: record }),
       hear: (message) => hear(message.report),
       crashed: (how) => {
+        const asked = this.#mounts.get(id)?.asked
+        if (asked !== undefined) {
+          asked('unmounted')
+          return false
+        }
         // A process that said why it failed has been heard; one that just died leaves its mount to be cleaned
         // by the next.
         if (this.#mounts.get(id)?.report.state !== 'failed') {
@@ -106,16 +114,29 @@ export class Mounts {
       },
       changed: this.#changed,
     })
-    this.#mounts.set(id, { record, child, report: { state: 'mounting' } })
+    this.#mounts.set(id, { record, child, report: { state: 'mounting' }, asked: undefined })
     this.#heard(id, { state: 'mounting' })
     child.start()
+  }
+
+  async #ask(id: DiskId): Promise<void> {
+    const mount = this.#mounts.get(id)
+    if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
+    if (mount.report.state !== 'mounted') return this.#remove(id)
+    const answer = await new Promise<MountReport['state']>((resolve) => {
+      mount.asked = resolve
+      mount.child.say({ type: 'unmount' })
+      setTimeout(resolve, unmountTime, 'busy').unref()
+    })
+    mount.asked = undefined
+    if (answer === 'busy') this.#heard(id, { state: 'busy' })
+    else await this.#remove(id)
   }
 
   async #remove(id: DiskId): Promise<void> {
     const mount = this.#mounts.get(id)
     if (mount === undefined) return
-    const force = this.#forced.delete(id)
-    await mount.child.stop({ type: 'stop', drain: unmountTime, force }, unmountTime)
+    await mount.child.stop({ type: 'stop', drain: unmountTime }, unmountTime)
     this.#mounts.delete(id)
     this.#heard(id, { state: 'unmounted' })
     this.#changed()

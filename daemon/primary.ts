@@ -218,7 +218,7 @@ class Supervisor implements Primary {
 
   #hearControl(message: FromControl): void {
     if (message.type === 'failed') return this.#failed('control', new Fault(message.code, message.message))
-    if (message.type === 'force') return this.#mounts.force(message.diskId)
+    if (message.type === 'unmount') return this.#mounts.unmount(message.diskId)
     if (message.type === 'ready') {
       this.#controlReady = true
       this.#control.ready()

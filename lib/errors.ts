@@ -102,6 +102,7 @@ export const catalogue = {
   KeyInUse: row(409, 5, 'The key is in use.'),
   KeyringInvalid: row(500, 1, "The keyring can't be used."),
   MountFailed: row(500, 1, 'The disk could not be mounted.'),
+  MountBusy: row(409, 5, 'Somebody uses the mount.'),
   NoSuchDisk: row(404, 3, 'There is no such disk.'),
   NoSuchKeyringKey: row(404, 3, 'The keyring has no such key.'),
   NoSuchRoute: row(404, 3, 'There is no such route.'),

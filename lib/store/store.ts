@@ -44,12 +44,7 @@ export class Store {
    */
   static async open(directory: string): Promise<Store> {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const level = new Level<string, string>(directory, { keyEncoding: 'utf8', valueEncoding: 'utf8' })
-    try {
-      await level.open()
-    } catch (thrown) {
-      throw new Fault('StoreDamaged', `the records in ${directory} can't be opened: ${reason(thrown)}`)
-    }
+    const level = await openLevel(directory)
     try {
       const meta = await readMeta(level, directory)
       const counted = readCount(countFile(directory))
@@ -99,6 +94,26 @@ export class Store {
 
   async close(): Promise<void> {
     await this.#level.close()
+  }
+}
+
+/** Milliseconds that a process which just lost its daemon may take to let go of the store. */
+const lockPatience = 5_000
+
+async function openLevel(directory: string): Promise<Level<string, string>> {
+  for (const started = Date.now(); ;) {
+    const level = new Level<string, string>(directory, { keyEncoding: 'utf8', valueEncoding: 'utf8' })
+    try {
+      await level.open()
+      return level
+    } catch (thrown) {
+      const cause = thrown instanceof Error ? thrown.cause : undefined
+      const locked = cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED'
+      if (!locked || Date.now() - started > lockPatience) {
+        throw new Fault('StoreDamaged', `the records in ${directory} can't be opened: ${reason(thrown)}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
   }
 }
 

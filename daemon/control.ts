@@ -1,0 +1,185 @@
+/**
+ * The control process: it alone opens the store and writes the keyring, and it answers the control API on a
+ * unix socket. What the doors go by leaves here through the primary.
+ */
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { Server } from 'node:http'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { KeyringFile } from '../lib/auth/keyring.ts'
+import { formatListen, type Config, type ListenAddress } from '../lib/config.ts'
+import type { Disk } from '../lib/disk.ts'
+import { Disks } from '../lib/disks.ts'
+import { Fault } from '../lib/errors.ts'
+import { canonicalPlace } from '../lib/roots.ts'
+import { Store } from '../lib/store/store.ts'
+import { Users } from '../lib/users.ts'
+import type { Desk } from './control/desk.ts'
+import { MountBoard } from './control/mount-board.ts'
+import { Publisher, type Snapshot } from './control/publisher.ts'
+import type { ProcessView } from './control/schema.ts'
+import { createControlServer } from './control/server.ts'
+import type { FromControl, MountRecord, ToControl } from './messages.ts'
+import { servePrimary } from './serve-primary.ts'
+
+const mounts = new MountBoard()
+let processes: readonly ProcessView[] = []
+let publisher: Publisher | undefined
+let store: Store | undefined
+let server: Server | undefined
+/** Changes run one after the other, and the last has ended before the store closes. */
+let queue: Promise<unknown> = Promise.resolve()
+
+servePrimary<ToControl, FromControl>('control', {
+  async start({ config, listen, startedAt }, line, log) {
+    const keyring = KeyringFile.open(join(config.state, 'keyring.json'))
+    store = await Store.open(join(config.state, 'level'))
+    const places = { state: canonicalPlace(config.state), mounts: canonicalPlace(config.mounts) }
+    const disks = await Disks.load(store, places)
+    const users = await Users.load(store)
+    const snapshot: Snapshot = () => ({
+      doors: {
+        roster: { disks: disks.list().map((disk) => withheld(disks, disk)), users: users.list() },
+        keyring: keyring.keyring.toRecord(),
+      },
+      mounts: wantedMounts(config, disks),
+    })
+    const published = new Publisher((message) => line.say(message), snapshot)
+    publisher = published
+    const desk: Desk = {
+      config,
+      log,
+      disks,
+      users,
+      keyring,
+      mounts,
+      listen: formatListen(listen),
+      endpoint: config.publicUrl ?? `http://${formatListen(reachable(listen))}`,
+      startedAt,
+      processes: () => processes,
+      publish: () => published.publish(),
+      unmount: (diskId) => line.say({ type: 'unmount', diskId }),
+      alone: (change) => {
+        const result = queue.then(change)
+        queue = result.catch(() => {})
+        return result
+      },
+    }
+    server = createControlServer(desk)
+    await listenOn(server, config.controlSocket)
+    for (const disk of disks.list()) {
+      const reason = disks.offline(disk)
+      if (reason !== undefined) log.warn('disk.offline', { disk: disk.id, reason })
+    }
+    // Nobody waits for the first one: the workers start by it.
+    void published.publish()
+    line.say({ type: 'ready' })
+    log.info('control.ready', {
+      socket: config.controlSocket,
+      disks: disks.list().length,
+      users: users.list().length,
+    })
+  },
+
+  hear(message) {
+    if (message.type === 'published') publisher?.published(message.version)
+    else if (message.type === 'mount') mounts.heard(message.diskId, message.report)
+    else processes = message.processes
+  },
+
+  async stop(drain) {
+    const closed = new Promise<void>((resolve) =>
+      server === undefined ? resolve() : server.close(() => resolve()),
+    )
+    server?.closeIdleConnections()
+    const timer = setTimeout(() => server?.closeAllConnections(), drain)
+    // A change that waits for workers which are gone would wait for ever.
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, drain + 500))])
+    clearTimeout(timer)
+    await store?.close()
+  },
+})
+
+/**
+ * A disk whose root may not be one (the state directory has come to lie in it, say) goes out with an identity
+ * that nothing has, so that the doors find it offline.
+ */
+function withheld(disks: Disks, disk: Disk): Disk {
+  if (disks.rootRefusal(disk) === undefined) return disk
+  return { ...disk, identity: { fileSystem: 'withheld', ino: '0' } }
+}
+
+function wantedMounts(config: Config, disks: Disks): MountRecord[] {
+  const wanted: MountRecord[] = []
+  for (const disk of disks.list()) {
+    if (disk.mountpoint === null) continue
+    const refusal = disks.rootRefusal(disk) ?? disks.mountRefusal(disk)
+    if (refusal !== undefined) mounts.heard(disk.id, { state: 'failed', error: refusal })
+    else {
+      wanted.push({
+        disk,
+        mountpoint: disk.mountpoint,
+        readOnly: disk.mountReadOnly,
+        engine: config.engine,
+        allowOther: config.allowOther,
+      })
+    }
+  }
+  return wanted
+}
+
+/** An address that says "every one" is reached by the machine's name. */
+const reachable = ({ host, port }: ListenAddress): ListenAddress =>
+  host === '0.0.0.0' || host === '::' ? { host: hostname(), port } : { host, port }
+
+/** sun_path holds 108 bytes with the NUL at its end (linux/un.h). */
+const longestSocketPath = 107
+
+/** Listens on `path`, for its owner alone. A socket that a killed daemon left there is removed. */
+async function listenOn(server: Server, path: string): Promise<void> {
+  const length = Buffer.byteLength(path)
+  if (length > longestSocketPath) {
+    throw new Fault(
+      'InvalidSetting',
+      `the control socket ${path} has a path of ${length} bytes, a unix socket's is at most ${longestSocketPath}: name a shorter one with --control-socket`,
+    )
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  if (await somebodyAnswers(path)) {
+    throw new Fault(
+      'DaemonRunning',
+      `another daemon answers on ${path}: name another one with --control-socket`,
+    )
+  }
+  rmSync(path, { force: true })
+  const before = process.umask(0o177)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ path }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown)
+    throw new Fault('InvalidSetting', `can't open the control socket ${path}: ${why}`)
+  } finally {
+    process.umask(before)
+  }
+  chmodSync(path, 0o600)
+}
+
+function somebodyAnswers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path })
+    const done = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => done(true))
+    socket.once('error', () => done(false))
+    socket.setTimeout(1000, () => done(true))
+  })
+}

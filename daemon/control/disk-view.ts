@@ -1,0 +1,40 @@
+/** A disk as the control API shows it. */
+import type { Disk } from '../../lib/disk.ts'
+import { bucketName } from '../../lib/disk.ts'
+import type { Desk } from './desk.ts'
+import type { DiskView, MountView } from './schema.ts'
+
+export function diskView(desk: Desk, disk: Disk): DiskView {
+  const offlineReason = desk.disks.offline(disk) ?? null
+  return {
+    id: disk.id,
+    name: bucketName(disk),
+    alias: disk.alias,
+    organization: disk.account,
+    status: offlineReason === null ? 'available' : 'offline',
+    offlineReason,
+    provider: 'twofold',
+    region: disk.settings.region,
+    kind: disk.kind,
+    root: disk.root,
+    settings: disk.settings,
+    tags: disk.tags,
+    mount: mountView(desk, disk),
+    createdAt: disk.createdAt,
+  }
+}
+
+function mountView(desk: Desk, disk: Disk): MountView | null {
+  if (disk.mountpoint === null) return null
+  const report = desk.mounts.of(disk.id) ?? { state: 'mounting' }
+  const mounted = report.state === 'mounted' ? report : undefined
+  return {
+    state: report.state === 'busy' ? 'mounted' : report.state,
+    mountpoint: disk.mountpoint,
+    readOnly: disk.mountReadOnly,
+    engine: mounted?.engine ?? null,
+    passthrough: mounted?.passthrough ?? null,
+    error: report.state === 'failed' ? report.error : null,
+    notes: mounted?.notes ?? [],
+  }
+}

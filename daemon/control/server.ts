@@ -1,0 +1,136 @@
+/**
+ * The control API over HTTP: Koa and a router made from the table of routes. Whoever can open the socket may
+ * do everything; what is here guards against mistakes, not against its owner.
+ */
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import Router from '@koa/router'
+import Koa from 'koa'
+import { Fault } from '../../lib/errors.ts'
+import { Page, type Desk, type Handler, type Handlers } from './desk.ts'
+import { diskRoutes } from './disks.ts'
+import { keyRoutes } from './keys.ts'
+import { mountRoutes } from './mounts.ts'
+import { routes, type Envelope, type RouteName } from './routes.ts'
+import { shareRoutes } from './share.ts'
+import { statusRoutes } from './status.ts'
+import { userRoutes } from './users.ts'
+
+const handlers: Handlers = {
+  ...statusRoutes,
+  ...diskRoutes,
+  ...userRoutes,
+  ...shareRoutes,
+  ...mountRoutes,
+  ...keyRoutes,
+}
+
+/** A server that is not listening yet. */
+export function createControlServer(desk: Desk): Server {
+  const app = new Koa()
+  const router = new Router()
+  for (const name of Object.keys(routes) as RouteName[]) addRoute(router, desk, name)
+
+  app.use(async (context, next) => {
+    const started = performance.now()
+    const requestId = randomBytes(8).toString('hex').toUpperCase()
+    context.set('x-request-id', requestId)
+    try {
+      await next()
+      if (context.body === undefined || context.body === null)
+        throw noRoute(router, context.method, context.path)
+    } catch (thrown) {
+      const fault = asFault(thrown)
+      if (fault.code === 'InternalError') desk.log.error('bug', { id: requestId, error: thrown })
+      context.status = fault.status
+      for (const [name, value] of Object.entries(fault.headers)) context.set(name, value)
+      const body: Envelope<never> = { success: false, error: fault.message, code: fault.code, requestId }
+      context.body = body
+    }
+    desk.log.info('control', {
+      id: requestId,
+      method: context.method,
+      path: context.path,
+      status: context.status,
+      ms: Math.round((performance.now() - started) * 1000) / 1000,
+    })
+  })
+  app.use(router.routes())
+  // Everything is answered above; what still comes here is a socket that closed under an answer.
+  app.on('error', (error: Error) => desk.log.debug('control.broken', { error }))
+
+  const answer = app.callback()
+  const server = createServer(
+    {
+      maxHeaderSize: desk.config.maxHeaderBytes,
+      headersTimeout: desk.config.headersTimeout,
+      requestTimeout: desk.config.headersTimeout + desk.config.idleTimeout,
+    },
+    (request, response) => void answer(request, response),
+  )
+  server.maxConnections = 256
+  return server
+}
+
+function addRoute<N extends RouteName>(router: Router, desk: Desk, name: N): void {
+  const { method, path, input } = routes[name]
+  const parse = input as (value: unknown, where: string) => Parameters<Handlers[N]>[1]
+  const handle = handlers[name] as Handler<N>
+  router.register(path, [method], async (context) => {
+    const given =
+      method === 'GET' || method === 'DELETE'
+        ? parse(Object.fromEntries(Object.entries(context.query)), 'the query')
+        : parse(await readJson(context.req, desk.config.maxBodyBytes), 'the body')
+    const answer = await handle(desk, given, context.params)
+    const envelope: Envelope<unknown> =
+      answer instanceof Page
+        ? { success: true, data: answer.data, nextCursor: answer.nextCursor }
+        : { success: true, data: answer, nextCursor: null }
+    context.body = envelope
+  })
+}
+
+function noRoute(router: Router, method: string, path: string): Fault {
+  const allowed = router.match(path, method).path.flatMap((layer) => layer.methods)
+  if (allowed.length === 0) return new Fault('NoSuchRoute', `There is no route ${path}.`)
+  return new Fault('MethodNotAllowed', `${path} takes ${allowed.join(', ')}.`, {
+    headers: { Allow: allowed.join(', ') },
+  })
+}
+
+/** What Koa and its router throw themselves carries a status: it is the client's doing where that says so. */
+function asFault(thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown
+  if (thrown instanceof URIError) return new Fault('InvalidURI')
+  if (
+    thrown instanceof Error &&
+    'status' in thrown &&
+    typeof thrown.status === 'number' &&
+    thrown.status < 500
+  ) {
+    return new Fault('BadRequest', thrown.message)
+  }
+  return new Fault('InternalError')
+}
+
+/** The body as JSON; an absent one is an empty object. Throws EntityTooLarge, BadRequest. */
+async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
+  const tooLarge = () =>
+    new Fault('EntityTooLarge', `a request's body is at most ${limit} bytes`, {
+      headers: { Connection: 'close' },
+    })
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge()
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > limit) throw tooLarge()
+    chunks.push(chunk)
+  }
+  if (length === 0) return {}
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)))
+  } catch {
+    throw new Fault('BadRequest', 'the body is not JSON in UTF-8')
+  }
+}

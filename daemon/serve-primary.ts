@@ -1,0 +1,70 @@
+/** What each child process does alike: it hears its primary, ignores the terminal, and never outlives it. */
+import { Fault } from '../lib/errors.ts'
+import { createLog, type Log } from '../lib/log.ts'
+import type { Config } from '../lib/config.ts'
+import type { ProcessView } from './control/schema.ts'
+import { lineToPrimary, type Failed, type Line } from './messages.ts'
+
+export interface ChildParts<In, Out> {
+  /** The first message, of type `start`. What it throws as a Fault is told to the primary. */
+  readonly start: (
+    message: Extract<In, { type: 'start' }>,
+    line: Line<Out | Failed>,
+    log: Log,
+  ) => Promise<void>
+  /** Every later message but `stop`. */
+  readonly hear: (message: Exclude<In, { type: 'start' | 'stop' }>) => void
+  /** Ends what `start` began, in at most `drain` milliseconds. Called once. */
+  readonly stop: (drain: number) => Promise<void>
+}
+
+/** Milliseconds for the work to end when the primary is gone. */
+const orphanTime = 1_000
+
+/** Runs this process as a child of the primary. */
+export function servePrimary<In extends { type: string }, Out>(
+  role: ProcessView['role'],
+  parts: ChildParts<In, Out>,
+): void {
+  process.title = `twofold ${role}`
+  // Ctrl-C and the service manager reach the whole group: the primary decides what ends when.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+
+  let stopping: Promise<void> | undefined
+  const end = (drain: number): void => {
+    stopping ??= parts.stop(drain).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${role}: ${String(error)}\n`)
+        process.exit(1)
+      },
+    )
+  }
+  const line = lineToPrimary<In, Out | Failed>(
+    (message) => {
+      if (isStart(message)) {
+        const log = createLog({
+          level: message.config.logLevel,
+          format: message.config.logFormat,
+          fields: { role, pid: process.pid },
+        })
+        parts.start(message, line, log).catch((error: unknown) => {
+          if (stopping !== undefined) return
+          log.error('start.failed', { error })
+          const fault = error instanceof Fault ? error : undefined
+          if (fault !== undefined) line.say({ type: 'failed', code: fault.code, message: fault.message })
+          process.exitCode = 1
+          setTimeout(() => process.exit(1), 100)
+        })
+      } else if (isStop(message)) end(message.drain)
+      else parts.hear(message as Exclude<In, { type: 'start' | 'stop' }>)
+    },
+    () => end(orphanTime),
+  )
+}
+
+const isStart = <In extends { type: string }>(
+  message: In,
+): message is In & Extract<In, { type: 'start' }> & { config: Config } => message.type === 'start'
+const isStop = (message: { type: string }): message is { type: 'stop'; drain: number } =>
+  message.type === 'stop'

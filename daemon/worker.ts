@@ -1,0 +1,54 @@
+/**
+ * An S3 worker: serves the S3 door on the socket that the primary holds, by the records that control last
+ * published. It opens no store and goes on serving when control is away.
+ */
+import { createServer, type Server } from 'node:http'
+import { Keyring } from '../lib/auth/keyring.ts'
+import { Roster } from '../lib/roster.ts'
+import { handedFd } from './child.ts'
+import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { servePrimary } from './serve-primary.ts'
+
+const roster = new Roster()
+let keyring: Keyring | undefined
+let server: Server | undefined
+let say: (message: FromWorker) => void = () => {}
+
+/** Replaces what requests are answered by; requests that run now were admitted before. */
+function apply(doors: DoorRecord): void {
+  keyring = Keyring.fromRecord(doors.keyring)
+  roster.replace(doors.roster)
+  say({ type: 'applied', version: doors.version })
+}
+
+servePrimary<ToWorker, FromWorker>('worker', {
+  async start({ config, doors }, line, log) {
+    say = (message) => line.say(message)
+    apply(doors)
+    void [config, log, keyring]
+    const door = createServer((_request, response) => response.writeHead(503).end())
+    server = door
+    await new Promise<void>((resolve, reject) => {
+      door.once('error', reject)
+      door.listen({ fd: handedFd }, () => {
+        door.off('error', reject)
+        resolve()
+      })
+    })
+    say({ type: 'ready' })
+  },
+
+  hear(message) {
+    apply(message.doors)
+  },
+
+  async stop(drain) {
+    const door = server
+    if (door === undefined) return
+    const closed = new Promise<void>((resolve) => door.close(() => resolve()))
+    door.closeIdleConnections()
+    const timer = setTimeout(() => door.closeAllConnections(), drain)
+    await closed
+    clearTimeout(timer)
+  },
+})

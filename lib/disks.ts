@@ -1,0 +1,227 @@
+/**
+ * The disks and what may be done to them. Held in memory, written to the store before anybody hears of a
+ * change. Callers call one method at a time (the control process queues them).
+ */
+import { closeSync, lstatSync, mkdirSync, openSync, renameSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { newDiskId, parseAlias, type Disk, type DiskSettings } from './disk.ts'
+import { Fault } from './errors.ts'
+import { canonicalDirectory, canonicalPlace, mountpointConflict, rootConflict, type Places } from './roots.ts'
+import { settings } from './store/records.ts'
+import { put, remove, type Change, type Store } from './store/store.ts'
+import { errnoName, errnoOf } from './sys/errno.ts'
+import { mountsInside } from './sys/mountinfo.ts'
+import { removeTree } from './tree/remove.ts'
+import { identify, Root } from './tree/root.ts'
+
+export type Tags = Readonly<Record<string, string>>
+
+/** What a new disk may be told, beside its root. */
+export interface DiskWishes {
+  readonly alias?: string | null
+  readonly tags?: Tags
+  readonly settings?: { readonly [K in keyof DiskSettings]?: DiskSettings[K] | undefined }
+}
+
+export class Disks {
+  readonly #store: Store
+  readonly #places: Places
+  /** In the order of their making. */
+  readonly #disks: Map<string, Disk>
+
+  private constructor(store: Store, places: Places, disks: readonly Disk[]) {
+    this.#store = store
+    this.#places = places
+    this.#disks = new Map(disks.map((disk) => [disk.id, disk]))
+  }
+
+  static async load(store: Store, places: Places): Promise<Disks> {
+    const disks = await store.all('disks')
+    disks.sort((a, b) => compare(a.createdAt, b.createdAt) || compare(a.id, b.id))
+    return new Disks(store, places, disks)
+  }
+
+  list(): readonly Disk[] {
+    return [...this.#disks.values()]
+  }
+
+  /** By id or alias. Throws NoSuchDisk. */
+  find(name: string): Disk {
+    const disk = this.#disks.get(name) ?? this.list().find(({ alias }) => alias === name)
+    if (disk === undefined) throw new Fault('NoSuchDisk', `There is no disk "${name}".`)
+    return disk
+  }
+
+  /** A disk whose files lie in the state directory and go when it goes. Throws AliasTaken, InvalidAlias. */
+  async create(wishes: DiskWishes): Promise<Disk> {
+    const id = newDiskId()
+    const alias = this.#freeAlias(wishes.alias ?? null)
+    const root = join(this.#places.state, 'disks', id)
+    mkdirSync(dirname(root), { recursive: true, mode: 0o700 })
+    mkdirSync(root, { mode: 0o755 })
+    return this.#save(this.#fresh(id, alias, 'managed', root, wishes))
+  }
+
+  /**
+   * Makes the directory `path` a disk; nothing in it is changed, now or when the disk is removed. Throws
+   * NotADirectory, RootConflict, AliasTaken, InvalidAlias.
+   */
+  async adopt(path: string, wishes: DiskWishes): Promise<Disk> {
+    const alias = this.#freeAlias(wishes.alias ?? null)
+    return this.#save(this.#fresh(newDiskId(), alias, 'adopted', this.#adoptable(path), wishes))
+  }
+
+  /** Throws AliasTaken, InvalidAlias. */
+  async change(disk: Disk, wishes: DiskWishes): Promise<Disk> {
+    const alias = wishes.alias === undefined ? disk.alias : this.#freeAlias(wishes.alias, disk)
+    return this.#save({
+      ...disk,
+      alias,
+      tags: wishes.tags ?? disk.tags,
+      settings: settings({ ...disk.settings, ...wishes.settings }, 'settings'),
+    })
+  }
+
+  /** Gives an adopted disk the root at `path`, whoever that is now. Throws as `adopt` does. */
+  async rebind(disk: Disk, path: string): Promise<Disk> {
+    if (disk.kind === 'managed' && canonicalDirectory(path) !== disk.root) {
+      throw new Fault(
+        'RootConflict',
+        `"${disk.alias ?? disk.id}" is a managed disk: its root stays ${disk.root}`,
+      )
+    }
+    const root = disk.kind === 'managed' ? disk.root : this.#adoptable(path, disk)
+    return this.#save({ ...disk, root, identity: identified(root) })
+  }
+
+  /**
+   * Where the disk is to be mounted from now on: at `mountpoint`, or beneath the directory of mounts; null for
+   * nowhere. Makes the directory. Throws RootConflict, NotADirectory.
+   */
+  async setMount(disk: Disk, mountpoint: string | null | undefined, readOnly: boolean): Promise<Disk> {
+    if (mountpoint === null) return this.#save({ ...disk, mountpoint: null })
+    const wanted = mountpoint ?? join(this.#places.mounts, disk.alias ?? disk.id)
+    if (!wanted.startsWith('/')) throw new Fault('NotADirectory', `${wanted} is not an absolute path`)
+    const place = canonicalPlace(wanted)
+    const conflict = mountpointConflict(place, disk, this.#places, this.list())
+    if (conflict !== undefined) throw new Fault('RootConflict', conflict)
+    makeMountpoint(place)
+    return this.#save({ ...disk, mountpoint: place, mountReadOnly: readOnly })
+  }
+
+  /** Forgets the disk, and with it what `also` says. Its files stay until `discard`. */
+  async forget(disk: Disk, also: readonly Change[]): Promise<void> {
+    if (disk.kind === 'managed') {
+      const inside = mountsInside(disk.root)[0]
+      if (inside !== undefined) {
+        throw new Fault('RootConflict', `something is mounted on ${inside.mountpoint}: unmount it first`)
+      }
+    }
+    await this.#store.write([remove('disks', disk.id), ...also])
+    this.#disks.delete(disk.id)
+  }
+
+  /** Removes the files of a managed disk that was forgotten; does nothing for an adopted one. */
+  async discard(disk: Disk): Promise<void> {
+    if (disk.kind !== 'managed') return
+    const trash = join(this.#places.state, 'trash')
+    mkdirSync(trash, { recursive: true, mode: 0o700 })
+    try {
+      renameSync(disk.root, join(trash, basename(disk.root)))
+    } catch (thrown) {
+      if (errnoName(errnoOf(thrown)) === 'ENOENT') return
+      throw thrown
+    }
+    const fd = openSync(trash, 'r')
+    try {
+      await removeTree(fd, basename(disk.root))
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** One sentence when the disk's root can't be had as it was adopted, or undefined. */
+  offline(disk: Disk): string | undefined {
+    const conflict = this.rootRefusal(disk)
+    if (conflict !== undefined) return conflict
+    try {
+      Root.open(disk).close()
+      return undefined
+    } catch (thrown) {
+      return thrown instanceof Error ? thrown.message : String(thrown)
+    }
+  }
+
+  /** One sentence when the disk's root may no longer be one, or undefined. */
+  rootRefusal(disk: Disk): string | undefined {
+    return disk.kind === 'adopted' ? rootConflict(disk.root, this.#places, this.list(), disk) : undefined
+  }
+
+  /** One sentence when the disk can't be mounted where it wants to be, or undefined. */
+  mountRefusal(disk: Disk): string | undefined {
+    if (disk.mountpoint === null) return undefined
+    return mountpointConflict(disk.mountpoint, disk, this.#places, this.list())
+  }
+
+  #adoptable(path: string, disk?: Disk): string {
+    const root = canonicalDirectory(path)
+    const conflict = rootConflict(root, this.#places, this.list(), disk)
+    if (conflict !== undefined) throw new Fault('RootConflict', conflict)
+    return root
+  }
+
+  #freeAlias(alias: string | null, disk?: Disk): Disk['alias'] {
+    if (alias === null) return null
+    const parsed = parseAlias(alias)
+    const holder = this.list().find((other) => other.alias === parsed)
+    if (holder !== undefined && holder.id !== disk?.id) {
+      throw new Fault('AliasTaken', `Disk ${holder.id} has the alias "${parsed}" already.`)
+    }
+    return parsed
+  }
+
+  #fresh(id: Disk['id'], alias: Disk['alias'], kind: Disk['kind'], root: string, wishes: DiskWishes): Disk {
+    return {
+      id,
+      alias,
+      account: 'default',
+      kind,
+      root,
+      identity: identified(root),
+      settings: settings({ ...wishes.settings }, 'settings'),
+      tags: wishes.tags ?? {},
+      mountpoint: null,
+      mountReadOnly: false,
+      createdAt: new Date().toISOString(),
+    }
+  }
+
+  async #save(disk: Disk): Promise<Disk> {
+    await this.#store.write([put('disks', disk)])
+    this.#disks.set(disk.id, disk)
+    return disk
+  }
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+function identified(root: string): Disk['identity'] {
+  try {
+    return identify(root)
+  } catch (thrown) {
+    throw new Fault('NotADirectory', `${root}: ${errnoName(errnoOf(thrown))}`)
+  }
+}
+
+function makeMountpoint(place: string): void {
+  try {
+    mkdirSync(place, { recursive: true })
+    if (!lstatSync(place).isDirectory()) throw new Fault('NotADirectory', `${place} is not a directory`)
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown
+    const code = errnoName(errnoOf(thrown))
+    // A dead mount of ours: the mount process clears it away.
+    if (code === 'ENOTCONN') return
+    throw new Fault('NotADirectory', `${place} can't be a mount point: ${code}`)
+  }
+}
