@@ -30,6 +30,7 @@ export const catalogue = {
   ),
   BadRequest: row(400, 2, 'The request could not be understood.'),
   EntityTooLarge: row(413, 2, 'Your proposed upload exceeds the maximum allowed object size.'),
+  ExpectationFailed: row(417, 2, 'Of the Expect header only 100-continue is understood.'),
   ExpiredToken: row(400, 4, 'The provided token has expired.'),
   IncompleteBody: row(
     400,
@@ -56,6 +57,7 @@ export const catalogue = {
   NoSuchBucket: row(404, 3, 'The specified bucket does not exist.'),
   NoSuchKey: row(404, 3, 'The specified key does not exist.'),
   NoSuchTagSet: row(404, 3, 'The TagSet does not exist.'),
+  NoSuchUpload: row(404, 3, 'The specified multipart upload does not exist.'),
   NotImplemented: row(
     501,
     2,

@@ -1,6 +1,5 @@
 /** An error as S3 says it: the status of the catalogue, and XML that a person can act upon. */
-import type { Fault } from '../../lib/errors.ts'
-import { catalogue, type FaultCode } from '../../lib/errors.ts'
+import { catalogue, type Fault, type FaultCode } from '../../lib/errors.ts'
 import { element, errorDocument } from './xml.ts'
 import type { Reply } from './reply.ts'
 

@@ -24,18 +24,18 @@ export interface Address {
 /** Splits the request line's target. Throws InvalidURI for `*` and whatever else is no path. */
 export function parseTarget(url: string, host: string): Target {
   let target = url
-  let authority = host
   if (!target.startsWith('/')) {
     const absolute = /^https?:\/\/([^/?#]*)(.*)$/is.exec(target)
     if (absolute === null) throw new Fault('InvalidURI')
-    authority = absolute[1]!
+    // The signature covers Host, so no other authority may say which bucket this is.
+    if (absolute[1]!.toLowerCase() !== host.toLowerCase()) throw new Fault('InvalidURI')
     target = absolute[2]!.startsWith('/') ? absolute[2]! : `/${absolute[2]!}`
   }
   const question = target.indexOf('?')
   return {
     path: question === -1 ? target : target.slice(0, question),
     query: question === -1 ? '' : target.slice(question + 1),
-    host: authority.toLowerCase(),
+    host: host.toLowerCase(),
   }
 }
 
@@ -53,7 +53,8 @@ export function addressOf(target: Target, domains: readonly string[]): Address {
     : { bucket: path.slice(1, slash), key: path.slice(slash + 1), style: 'path' }
 }
 
-function bucketOfHost(host: string, domain: string): string | undefined {
+/** The bucket that `host` (in lower case, with or without a port) names beneath `domain`. */
+export function bucketOfHost(host: string, domain: string): string | undefined {
   const colon = host.lastIndexOf(':')
   const name = colon === -1 ? host : host.slice(0, colon)
   if (name.length <= domain.length + 1 || !name.endsWith(domain)) return undefined

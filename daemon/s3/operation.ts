@@ -1,0 +1,42 @@
+/** What an operation is: a row of the table, and the function that runs it. It never sees Node's request. */
+import type { Disk, S3User } from '../../lib/disk.ts'
+import type { Root } from '../../lib/tree/root.ts'
+import type { RequestHeaders } from '../http/headers.ts'
+import type { Query } from './query.ts'
+import type { Reply } from './reply.ts'
+
+/** A request that was parsed, authenticated and authorised. */
+export interface S3Request {
+  /** x-amz-request-id. */
+  readonly id: string
+  readonly method: string
+  /** The bucket as the client named it: the disk's id or its alias. */
+  readonly bucket: string
+  /** Decoded; '' on a bucket. */
+  readonly key: string
+  readonly query: Query
+  readonly headers: RequestHeaders
+  readonly user: S3User
+  readonly disk: Disk
+  /** The disk's tree, opened at first use. Throws DiskOffline. */
+  readonly root: Root
+}
+
+export type Run = (request: S3Request) => Reply | Promise<Reply>
+
+export interface Operation {
+  /** AWS's name: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html */
+  readonly name: string
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS'
+  readonly on: 'service' | 'bucket' | 'object'
+  /**
+   * What in the query makes a request this operation's: names and `name=value`s joined by `&`, all of which
+   * must be there; '' is what is left when no other row of that method fits.
+   */
+  readonly query: string
+  /** A header that must be there too, in lower case. */
+  readonly header?: string
+  readonly needs: 'read' | 'write'
+  /** Absent: 405 MethodNotAllowed for a write on a read-only disk, else 501 NotImplemented. */
+  readonly run?: Run
+}

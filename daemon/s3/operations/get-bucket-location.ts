@@ -1,0 +1,10 @@
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html */
+import type { S3Request } from '../operation.ts'
+import { xmlReply, type Reply } from '../reply.ts'
+import { document, escapeXml } from '../xml.ts'
+
+export function getBucketLocation({ disk }: S3Request): Reply {
+  const { region } = disk.settings
+  // us-east-1 is the one region that has no constraint.
+  return xmlReply(document('LocationConstraint', region === 'us-east-1' ? '' : escapeXml(region)))
+}

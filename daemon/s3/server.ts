@@ -1,0 +1,194 @@
+/**
+ * The S3 door: one linear function a request, straight on node:http. Id, parse, authenticate, authorise, run,
+ * reply, log; operations see none of Node's objects. What lies under `/-/` on hosts that are no bucket's own
+ * goes to the listener that was passed in.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import type { Keyring } from '../../lib/auth/keyring.ts'
+import type { Config } from '../../lib/config.ts'
+import { Fault } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Roster } from '../../lib/roster.ts'
+import { Roots } from '../../lib/tree/roots.ts'
+import { RequestHeaders } from '../http/headers.ts'
+import { createVerifier } from './authenticate.ts'
+import { errorReply } from './error-reply.ts'
+import type { Operation, S3Request } from './operation.ts'
+import { Query } from './query.ts'
+import type { Reply } from './reply.ts'
+import { refuse } from './parser-refusal.ts'
+import { isRequestId, newHostId, newRequestId } from './request-id.ts'
+import { allowed, route } from './route.ts'
+import { sendReply } from './send.ts'
+import { addressOf, bucketOfHost, parseTarget } from './target.ts'
+
+export type S3DoorConfig = Pick<
+  Config,
+  | 'domains'
+  | 'maxConnections'
+  | 'maxRequests'
+  | 'maxHeaderBytes'
+  | 'headersTimeout'
+  | 'idleTimeout'
+  | 'keepAliveTimeout'
+>
+
+export interface S3DoorOptions {
+  readonly roster: Roster
+  /** Asked whenever a secret is derived: it is replaced when keys rotate. */
+  readonly keyring: () => Keyring
+  readonly log: Log
+  readonly config: S3DoorConfig
+  /** Shares and health: whatever lies under `/-/`. */
+  readonly other: RequestListener
+}
+
+/** A server that is not listening yet. Its `close` also closes the roots. */
+export function createS3Door({ roster, keyring, log, config, other }: S3DoorOptions): Server {
+  const verifier = createVerifier(roster, keyring)
+  const roots = new Roots()
+  const server = createServer({
+    maxHeaderSize: config.maxHeaderBytes,
+    headersTimeout: config.headersTimeout,
+    // It would count the body: a large one may take as long as it keeps moving.
+    requestTimeout: 0,
+    keepAliveTimeout: config.keepAliveTimeout,
+    connectionsCheckingInterval: 1000,
+    noDelay: true,
+  })
+  // Idle in the middle of a request or an answer: a body that moves, however slowly, starts it anew.
+  server.timeout = config.idleTimeout
+  server.maxConnections = config.maxConnections
+  let running = 0
+
+  async function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectation: 'none' | '100-continue' | 'other',
+  ): Promise<void> {
+    const started = performance.now()
+    const method = request.method ?? ''
+    const head = method === 'HEAD'
+    let id = newRequestId()
+    let resource = ''
+    let operation: Operation | undefined
+    let user: string | undefined
+    let disk: string | undefined
+    const hostId = newHostId()
+    let reply: Reply
+    running++
+    try {
+      const headers = new RequestHeaders(request.rawHeaders)
+      const given = headers.get('x-request-id')
+      if (given !== undefined && isRequestId(given)) id = given
+      if (running > config.maxRequests) throw new Fault('SlowDown')
+      if (expectation === 'other') throw new Fault('ExpectationFailed')
+      const target = parseTarget(request.url ?? '', headers.get('host') ?? '')
+      const { bucket, key } = addressOf(target, config.domains)
+      resource = bucket === '' ? '/' : key === '' ? `/${bucket}` : `/${bucket}/${key}`
+      const query = new Query(target.query)
+
+      const verified = verifier.verify({
+        method,
+        target: request.url ?? '',
+        rawHeaders: request.rawHeaders,
+        now: Date.now(),
+      })
+      user = verified.user.accessKeyId
+      disk = verified.user.diskId
+
+      const on = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object'
+      operation = route(method, on, query, headers)
+      const opened = roster.disk(verified.user.diskId)
+      if (opened === undefined) throw new Fault('AccessDenied')
+      if (on !== 'service' && roster.bucket(bucket) !== opened) throw new Fault('AccessDenied')
+      authorise(operation, on, method, opened.settings.s3, verified.user.access)
+
+      reply = await operation!.run!({
+        id,
+        method,
+        bucket,
+        key,
+        query,
+        headers,
+        user: verified.user,
+        disk: opened,
+        get root() {
+          return roots.of(opened)
+        },
+      } satisfies S3Request)
+    } catch (thrown) {
+      const fault = thrown instanceof Fault ? thrown : new Fault('InternalError')
+      if (fault !== thrown) log.error('bug', { id, operation: operation?.name, error: thrown })
+      reply = errorReply(fault, { requestId: id, hostId, resource, head })
+    }
+    const unread = !hasBody(request) ? 'none' : expectation === 'none' ? 'coming' : 'expected'
+    const bytes = await sendReply(request, response, reply, id, hostId, unread)
+    running--
+    log.info('request', {
+      id,
+      disk,
+      user,
+      operation: operation?.name ?? method,
+      status: reply.status,
+      bytes,
+      ms: Math.round((performance.now() - started) * 1000) / 1000,
+    })
+  }
+
+  const dispatch =
+    (expectation: 'none' | '100-continue' | 'other') =>
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (isOther(request, config.domains)) {
+        if (expectation === '100-continue') response.writeContinue()
+        other(request, response)
+      } else void handle(request, response, expectation)
+    }
+  server.on('request', dispatch('none'))
+  server.on('checkContinue', dispatch('100-continue'))
+  server.on('checkExpectation', dispatch('other'))
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+    const status = refuse(error, socket)
+    if (status !== undefined) log.info('request', status)
+  })
+  server.on('close', () => roots.close())
+  return server
+}
+
+/** `/-/…`, on a host that is no bucket's own. */
+function isOther(request: IncomingMessage, domains: readonly string[]): boolean {
+  if (request.url?.startsWith('/-/') !== true) return false
+  const host = (request.headers.host ?? '').toLowerCase()
+  return domains.every((domain) => bucketOfHost(host, domain) === undefined)
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined ||
+  (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+
+/** Throws MethodNotAllowed, NotImplemented or AccessDenied unless the row may run. */
+function authorise(
+  operation: Operation | undefined,
+  on: Operation['on'],
+  method: string,
+  s3: 'ro' | 'rw',
+  access: 'ro' | 'rw',
+): void {
+  if (operation === undefined || (operation.needs === 'write' && s3 === 'ro'))
+    throw new Fault('MethodNotAllowed', undefined, {
+      details: { Method: method, ResourceType: on.toUpperCase() },
+      headers: { Allow: allowed(on) },
+    })
+  if (operation.needs === 'write' && access === 'ro') throw new Fault('AccessDenied')
+  if (operation.run === undefined)
+    throw new Fault('NotImplemented', `${operation.name} is not implemented.`, {
+      details: { Operation: operation.name },
+    })
+}

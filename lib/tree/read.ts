@@ -1,0 +1,24 @@
+/**
+ * Reads of an open file's bytes: at once what the page cache has, and in libuv's pool what a device must be
+ * waited for, so that a cold file never stops the loop.
+ */
+import { read } from 'node:fs'
+import { errno, errnoOf } from '../sys/errno.ts'
+import { readCached, type IoBuffer } from '../sys/read.ts'
+
+export { ioBuffer, type IoBuffer } from '../sys/read.ts'
+
+/** Bytes read from `position` without waiting: 0 at the file's end, minus the errno, 'wait' if it takes a wait. */
+export function readNow(fd: number, into: IoBuffer, length: number, position: number): number | 'wait' {
+  const count = readCached(fd, into, length, position)
+  return count === -errno.EAGAIN || count === -errno.EOPNOTSUPP ? 'wait' : count
+}
+
+/** Bytes read from `position`, 0 at the file's end, or minus the errno. */
+export function readLater(fd: number, into: IoBuffer, length: number, position: number): Promise<number> {
+  return new Promise((settle) => {
+    read(fd, into.bytes, 0, length, position, (error, count) =>
+      settle(error === null ? count : -errnoOf(error)),
+    )
+  })
+}
