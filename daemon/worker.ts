@@ -2,11 +2,12 @@
  * An S3 worker: serves the S3 door on the socket that the primary holds, by the records that control last
  * published. It opens no store and goes on serving when control is away.
  */
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { handedFd } from './child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { createS3Door } from './s3/server.ts'
 import { servePrimary } from './serve-primary.ts'
 
 const roster = new Roster()
@@ -25,8 +26,16 @@ servePrimary<ToWorker, FromWorker>('worker', {
   async start({ config, doors }, line, log) {
     say = (message) => line.say(message)
     apply(doors)
-    void [config, log, keyring]
-    const door = createServer((_request, response) => response.writeHead(503).end())
+    const door = createS3Door({
+      roster,
+      keyring: () => {
+        if (keyring === undefined) throw new Error('no keyring yet')
+        return keyring
+      },
+      log,
+      config,
+      other: (_request, response) => response.writeHead(404).end(),
+    })
     server = door
     await new Promise<void>((resolve, reject) => {
       door.once('error', reject)

@@ -6,6 +6,7 @@
  * that no system package is wanted. Unmounting is umount2(2) as root, since the package's own way is a shell
  * command; otherwise fusermount, which alone may do it.
  */
+import { surroundings } from '../lib/config.ts'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -195,7 +196,7 @@ function mountOptions(options: MountOptions): string {
 
 /** Its path, or undefined. */
 function fusermount(): string | undefined {
-  const directories = (process.env['PATH'] ?? '/usr/bin:/bin').split(':')
+  const directories = (surroundings().path ?? '/usr/bin:/bin').split(':')
   for (const name of ['fusermount', 'fusermount3']) {
     for (const directory of directories) {
       const path = join(directory, name)
