@@ -51,5 +51,6 @@ export const clients: readonly Client[] = [
     run: (setup, report) =>
       runScript(setup, report, 'java', ['-cp', join(setup.jars, '*'), join(sources, 'java', 'S3a.java')]),
   },
+  python('minio, obstore, DataFusion, smart_open', 'object_stores.py'),
   javascript('minio, aws4fetch, hyparquet', 'small-clients.js'),
 ]

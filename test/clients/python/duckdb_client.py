@@ -26,11 +26,17 @@ with check("a glob of everything gives every key"):
     keys = [name[len(root) + 1 :] for name in found]
     same_keys(in_byte_order(key for key in keys if not key.endswith("/")), files())
 
+# To DuckDB `?` begins parameters of its own and `[` a pattern, whatever a server does: such names it can list only.
+unreadable = set("?[*")
+
 with check("read_blob gives every byte of every file but the large ones"):
-    for top in sorted({key.split("/")[0] for key in objects if "/" in key} - {"large"}):
-        found = db.execute(f"SELECT filename, content FROM read_blob('{root}/{top}/**')").fetchall()
-        found = {name[len(root) + 1 :]: content for name, content in found if not name.endswith("/")}
-        same_keys(in_byte_order(found), files(top + "/"))
+    readable = [key for key in files() if not unreadable & set(key) and not key.startswith("large/")]
+    for start in range(0, len(readable), 500):
+        some = readable[start : start + 500]
+        names = [f"{root}/{key}" for key in some]
+        found = db.execute("SELECT filename, content FROM read_blob(?)", [names]).fetchall()
+        found = {name[len(root) + 1 :]: content for name, content in found}
+        same_keys(in_byte_order(found), some)
         for key, content in found.items():
             same_bytes(key, content)
 
