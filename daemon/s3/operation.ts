@@ -1,5 +1,7 @@
 /** What an operation is: a row of the table, and the function that runs it. It never sees Node's request. */
 import type { Disk, S3User } from '../../lib/disk.ts'
+import type { Keyring } from '../../lib/auth/keyring.ts'
+import type { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
 import type { RequestHeaders } from '../http/headers.ts'
 import type { Query } from './query.ts'
@@ -20,6 +22,10 @@ export interface S3Request {
   readonly disk: Disk
   /** The disk's tree, opened at first use. Throws DiskOffline. */
   readonly root: Root
+  /** What this process remembers of directories, for listings. */
+  readonly directories: Directories
+  /** For continuation tokens. */
+  readonly keyring: Keyring
 }
 
 export type Run = (request: S3Request) => Reply | Promise<Reply>

@@ -12,6 +12,8 @@ import { getObjectTagging } from './operations/get-object-tagging.ts'
 import { headBucket } from './operations/head-bucket.ts'
 import { listBuckets } from './operations/list-buckets.ts'
 import { listMultipartUploads } from './operations/list-multipart-uploads.ts'
+import { listObjects } from './operations/list-objects.ts'
+import { listObjectsV2 } from './operations/list-objects-v2.ts'
 import { listParts } from './operations/list-parts.ts'
 import { getObject } from './operations/get-object.ts'
 import { headObject } from './operations/head-object.ts'
@@ -94,8 +96,8 @@ const rows: readonly Row[] = [
   ['ListBuckets', 'GET', 'service', '', 'read', { run: listBuckets }],
   ['ListDirectoryBuckets', 'GET', 'service', 'x-id=ListDirectoryBuckets', 'read'],
   ['ListMultipartUploads', 'GET', 'bucket', 'uploads', 'read', { run: listMultipartUploads }],
-  ['ListObjects', 'GET', 'bucket', '', 'read'],
-  ['ListObjectsV2', 'GET', 'bucket', 'list-type=2', 'read'],
+  ['ListObjects', 'GET', 'bucket', '', 'read', { run: listObjects }],
+  ['ListObjectsV2', 'GET', 'bucket', 'list-type=2', 'read', { run: listObjectsV2 }],
   ['ListObjectVersions', 'GET', 'bucket', 'versions', 'read'],
   ['ListParts', 'GET', 'object', 'uploadId', 'read', { run: listParts }],
   ['PostObject', 'POST', 'bucket', '', 'write'],

@@ -16,6 +16,7 @@ import type { Config } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Roster } from '../../lib/roster.ts'
+import { Directories } from '../../lib/tree/directories.ts'
 import { Roots } from '../../lib/tree/roots.ts'
 import { RequestHeaders } from '../http/headers.ts'
 import { createVerifier } from './authenticate.ts'
@@ -38,6 +39,7 @@ export type S3DoorConfig = Pick<
   | 'headersTimeout'
   | 'idleTimeout'
   | 'keepAliveTimeout'
+  | 'listingCacheBytes'
 >
 
 export interface S3DoorOptions {
@@ -54,6 +56,7 @@ export interface S3DoorOptions {
 export function createS3Door({ roster, keyring, log, config, other }: S3DoorOptions): Server {
   const verifier = createVerifier(roster, keyring)
   const roots = new Roots()
+  const directories = new Directories(config.listingCacheBytes)
   const server = createServer({
     maxHeaderSize: config.maxHeaderBytes,
     headersTimeout: config.headersTimeout,
@@ -120,6 +123,8 @@ export function createS3Door({ roster, keyring, log, config, other }: S3DoorOpti
         headers,
         user: verified.user,
         disk: opened,
+        directories,
+        keyring: keyring(),
         get root() {
           return roots.of(opened)
         },
@@ -158,7 +163,10 @@ export function createS3Door({ roster, keyring, log, config, other }: S3DoorOpti
     const status = refuse(error, socket)
     if (status !== undefined) log.info('request', status)
   })
-  server.on('close', () => roots.close())
+  server.on('close', () => {
+    directories.close()
+    roots.close()
+  })
   return server
 }
 

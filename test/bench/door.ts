@@ -45,6 +45,7 @@ const server = createS3Door({
     headersTimeout: 10_000,
     idleTimeout: 60_000,
     keepAliveTimeout: 75_000,
+    listingCacheBytes: 128 * 1024 * 1024,
   },
   other: (_request, response) => response.writeHead(404).end(),
 })
