@@ -8,7 +8,7 @@ import { Fault } from '../../lib/errors.ts'
  * there is one already. Null where nothing is left of the name; the disk then goes by its id.
  */
 export function aliasFor(directory: string, taken: ReadonlySet<string>): string | null {
-  const stem = basename(directory)
+  const name = basename(directory)
     .normalize('NFKD')
     .toLowerCase()
     .replace(/[^a-z0-9.-]+/g, '-')
@@ -16,6 +16,7 @@ export function aliasFor(directory: string, taken: ReadonlySet<string>): string 
     .replace(/^[.-]+|[.-]+$/g, '')
     .slice(0, 58)
     .replace(/[.-]+$/, '')
+  const stem = name.length > 0 && name.length < 3 ? `${name}-disk` : name
   for (let n = 1; n < 1000; n++) {
     const alias = n === 1 ? stem : `${stem}-${n}`
     if (!taken.has(alias) && isAlias(alias)) return alias

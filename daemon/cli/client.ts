@@ -67,7 +67,10 @@ export class Client {
     }
     const envelope = parseEnvelope<AnswerOf<N>>(await this.#exchange(method, target, body))
     if (envelope.success) return envelope
-    if (isFaultCode(envelope.code)) throw new Fault(envelope.code, envelope.error)
+    if (isFaultCode(envelope.code)) {
+      const remedy = remedies[envelope.code]
+      throw new Fault(envelope.code, remedy === undefined ? envelope.error : `${envelope.error} ${remedy}`)
+    }
     throw new Fault('InternalError', `${envelope.error} (${envelope.code})`)
   }
 
@@ -77,7 +80,10 @@ export class Client {
         host: 'twofold',
         ...(body === undefined
           ? {}
-          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+          : {
+              'content-type': 'application/json',
+              'content-length': Buffer.byteLength(body),
+            }),
       }
       const sent = request({ socketPath: this.socket, method, path, headers }, (response) => {
         const chunks: Buffer[] = []
@@ -116,6 +122,14 @@ function parseEnvelope<T>(text: string): Envelope<T> {
   if (typeof value !== 'object' || value === null || !('success' in value))
     throw new Fault('InternalError', 'the daemon answered without the envelope of the control API')
   return value as Envelope<T>
+}
+
+/** What the API can't say, since it doesn't know that it speaks to this CLI. */
+const remedies: Partial<Record<FaultCode, string>> = {
+  AliasTaken: '("twofold disk list" shows whose it is)',
+  NoSuchDisk: '("twofold disk list" shows the ones there are)',
+  NoSuchUser: '("twofold user list DISK" shows the ones there are)',
+  UserExists: '("twofold user rotate" gives it a new key)',
 }
 
 const isFaultCode = (code: string): code is FaultCode => Object.hasOwn(catalogue, code)

@@ -7,6 +7,7 @@ import { diskList } from './commands/disk-list.ts'
 import { diskRemove } from './commands/disk-remove.ts'
 import { diskSet } from './commands/disk-set.ts'
 import { diskShow } from './commands/disk-show.ts'
+import { doctor } from './commands/doctor.ts'
 import { keyList } from './commands/key-list.ts'
 import { keyRetire } from './commands/key-retire.ts'
 import { keyRotate } from './commands/key-rotate.ts'
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   userRevoke,
   share,
   status,
+  doctor,
   keyList,
   keyRotate,
   keyRetire,

@@ -71,7 +71,11 @@ export function fuseFindings(): Finding[] {
   const [major = 0, minor = 0] = kernel.split('.').map(Number)
   const fresh = major > 6 || (major === 6 && minor >= 9)
   return [
-    { level: 'good', about: 'FUSE', says: `disks can be mounted, through ${how}` },
+    {
+      level: 'good',
+      about: 'FUSE',
+      says: `disks can be mounted, through ${how}`,
+    },
     !fresh
       ? {
           level: 'note',
@@ -79,7 +83,11 @@ export function fuseFindings(): Finding[] {
           says: `Linux ${kernel} has none (6.9 has): reads and writes through the mount pass through the daemon`,
         }
       : hasSysAdmin()
-        ? { level: 'good', about: 'passthrough', says: `Linux ${kernel} can read and write files directly` }
+        ? {
+            level: 'good',
+            about: 'passthrough',
+            says: `Linux ${kernel} can read and write files directly`,
+          }
         : {
             level: 'note',
             about: 'passthrough',

@@ -23,12 +23,22 @@ daemon runs on the same state, the directory is added to that one.
 S3 reads files with the daemon's rights, whatever their mode bits say: the access key is the authority.
 
 With --json one line of JSON says when all is ready, and logs go to stderr.`,
-  arguments: [{ name: 'DIRECTORY', doc: 'what to serve', optional: true, completes: 'directory' }],
+  arguments: [
+    {
+      name: 'DIRECTORY',
+      doc: 'what to serve',
+      optional: true,
+      completes: 'directory',
+    },
+  ],
   flags: {
     'read-only': { doc: 'let nothing be written through the mount' },
     'no-mount': { doc: 'open the S3 door only' },
     'new-user': { doc: 'make another access key and print its secret' },
-    alias: { doc: "the bucket's name; made from the directory's name when absent", value: 'NAME' },
+    alias: {
+      doc: "the bucket's name; made from the directory's name when absent",
+      value: 'NAME',
+    },
   },
   takesSettings: true,
   examples: ['twofold up ~/photos', 'twofold up . --read-only --state /tmp/try', 'twofold up data --json'],
@@ -42,7 +52,10 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
     let primary: Primary | undefined
     if (!joins) {
       call.output.progress('starting...')
-      const log = createLog({ level: config.logLevel, format: config.logFormat })
+      const log = createLog({
+        level: config.logLevel,
+        format: config.logFormat,
+      })
       primary = await runPrimary({ config, log, whenTaken: 'next' })
     }
     try {

@@ -2,7 +2,7 @@
 import type { DiskView } from '../../control/schema.ts'
 import { aliasFor } from '../alias.ts'
 import type { Client } from '../client.ts'
-import { writeSample } from '../sample.ts'
+import { writeSample } from '../../../lib/tree/sample.ts'
 
 /** `directory` is canonical. Finds its disk or makes it; without one the newest disk, or a sample. */
 export async function openDisk(

@@ -30,7 +30,11 @@ Nuuk,GL,64.184,-51.722
 Zürich,CH,47.377,8.541
 `,
   'data/tides/2026-11-21.json': `${JSON.stringify(
-    { station: 'Bergen', unit: 'm', levels: [0.92, 1.31, 1.18, 0.61, 0.34, 0.72] },
+    {
+      station: 'Bergen',
+      unit: 'm',
+      levels: [0.92, 1.31, 1.18, 0.61, 0.34, 0.72],
+    },
     null,
     2,
   )}\n`,

@@ -1,0 +1,131 @@
+/**
+ * What a directory's file system offers to a disk, tried out. Nothing visible is written: trials are made on
+ * files that never get a name.
+ */
+import { isUtf8 } from 'node:buffer'
+import { closeSync, opendirSync, openSync, readdirSync, statSync, writeSync, type Dir } from 'node:fs'
+import { join } from 'node:path'
+import { foldsCase, FS, fstatfs } from '../sys/filesystem.ts'
+import { AT_FDCWD, O, openat2 } from '../sys/open.ts'
+import { ficlone } from '../sys/reflink.ts'
+import { fsetxattr } from '../sys/xattr.ts'
+
+export interface Survey {
+  /** `ext4`, or the number where the type has no name here. */
+  readonly fileSystem: string
+  /** Others may change it without our kernel hearing of it. */
+  readonly remote: boolean
+  readonly foldsCase: boolean
+  /** 0 where it is offered, or minus the errno that said no. */
+  readonly unnamedFiles: number
+  /** As above; undefined where it could not be tried. */
+  readonly attributes: number | undefined
+  readonly reflink: number | undefined
+}
+
+const typeNames = new Map<number, string>(
+  Object.entries(FS).map(([name, number]) => [number, name.toLowerCase()]),
+)
+const remoteTypes = new Set<number>([FS.FUSE, FS.NFS, FS.CEPH, FS.V9FS, FS.AFS, FS.CIFS, FS.SMB2])
+
+/** Throws Node's error where the directory can't be opened. */
+export function surveyDirectory(directory: string): Survey {
+  const fd = openSync(directory, O.RDONLY | O.DIRECTORY)
+  try {
+    const found = fstatfs(fd)
+    const type = typeof found === 'number' ? 0 : found.type
+    return {
+      fileSystem: typeNames.get(type) ?? `type 0x${type.toString(16)}`,
+      remote: remoteTypes.has(type),
+      foldsCase: foldsCase(fd) || foldsCaseByTrial(directory),
+      ...tryUnnamedFiles(directory),
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function tryUnnamedFiles(directory: string): Pick<Survey, 'unnamedFiles' | 'attributes' | 'reflink'> {
+  const first = openat2(AT_FDCWD, directory, O.RDWR | O.TMPFILE, 0, 0o600)
+  if (first < 0) return { unnamedFiles: first, attributes: undefined, reflink: undefined }
+  const second = openat2(AT_FDCWD, directory, O.RDWR | O.TMPFILE, 0, 0o600)
+  try {
+    writeSync(first, Buffer.alloc(4096, 1))
+    return {
+      unnamedFiles: 0,
+      attributes: fsetxattr(first, 'user.twofold', Buffer.from('x'), 1, 0),
+      reflink: second < 0 ? second : ficlone(second, first),
+    }
+  } finally {
+    closeSync(first)
+    if (second >= 0) closeSync(second)
+  }
+}
+
+/** Asks for names of the directory in the other case. */
+function foldsCaseByTrial(directory: string): boolean {
+  return readdirSync(directory)
+    .slice(0, 1000)
+    .some((name) => {
+      const other = name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase()
+      return other !== name && sameFile(join(directory, name), join(directory, other))
+    })
+}
+
+function sameFile(a: string, b: string): boolean {
+  try {
+    const [one, other] = [statSync(a, { bigint: true }), statSync(b, { bigint: true })]
+    // With more than one link both spellings may exist, and then nothing is folded.
+    return one.ino === other.ino && one.dev === other.dev && one.nlink === 1n
+  } catch {
+    return false
+  }
+}
+
+export interface NameCount {
+  /** Entries looked at. */
+  readonly seen: number
+  /** False when it gave up at `mostEntries`. */
+  readonly complete: boolean
+  /** Names that are not UTF-8. */
+  readonly foreign: number
+  /** The first of them, its bytes as Latin-1. */
+  readonly example: string | undefined
+  /** Directories that could not be read. */
+  readonly unread: number
+}
+
+const mostEntries = 2_000_000
+
+/** Counts on one file system; `progress` hears of every ten thousandth entry. */
+export function countNames(directory: string, progress: (entries: number) => void): NameCount {
+  const device = statSync(directory).dev
+  const waiting = [Buffer.from(directory)]
+  let [seen, foreign, unread] = [0, 0, 0]
+  let example: string | undefined
+  for (let next = waiting.pop(); next !== undefined && seen < mostEntries; next = waiting.pop()) {
+    let opened: Dir
+    try {
+      if (statSync(next).dev !== device) continue
+      // Each byte of a name is a character of it then.
+      opened = opendirSync(next, { encoding: 'latin1' })
+    } catch {
+      unread++
+      continue
+    }
+    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
+      if (++seen % 10_000 === 0) progress(seen)
+      const name = Buffer.from(entry.name, 'latin1')
+      const path = Buffer.concat([next, slash, name])
+      if (!isUtf8(name)) {
+        foreign++
+        example ??= path.toString('latin1')
+      }
+      if (entry.isDirectory()) waiting.push(path)
+    }
+    opened.closeSync()
+  }
+  return { seen, complete: seen < mostEntries, foreign, example, unread }
+}
+
+const slash = Buffer.from('/')
