@@ -2,7 +2,8 @@
 import { Fault } from '../errors.ts'
 import type { Directories } from '../tree/directories.ts'
 import type { Root } from '../tree/root.ts'
-import type { ObjectHead } from './object.ts'
+import { Walk } from '../tree/walk.ts'
+import { objectHead, type ObjectHead } from './object.ts'
 
 export interface ListRequest {
   /** Any text; one that no key can begin with has an empty listing. */
@@ -38,6 +39,27 @@ export async function listPage(
   directories: Directories,
   request: ListRequest,
 ): Promise<ListPage> {
-  void [root, directories, request]
-  throw new Fault('NotImplemented')
+  const contents: ListedObject[] = []
+  const commonPrefixes: string[] = []
+  const page = (truncated: boolean, last: string): ListPage => ({ contents, commonPrefixes, truncated, last })
+  if (!root.check()) throw new Fault('DiskOffline')
+  if (request.limit === 0) return page(false, '')
+  const walk = new Walk(root, directories, request)
+  try {
+    let last = ''
+    for (let listed = 0; ; listed++) {
+      let found = walk.step()
+      while (found instanceof Promise) {
+        await found
+        found = walk.step()
+      }
+      if (found === undefined) return page(false, last)
+      if (listed === request.limit) return page(true, last)
+      last = found.key
+      if (found.rolledUp) commonPrefixes.push(found.key)
+      else contents.push({ key: found.key, ...objectHead(root.disk.id, found.stat) })
+    }
+  } finally {
+    walk.close()
+  }
 }

@@ -15,3 +15,7 @@ export const getdents64 = (fd: number, buffer: Uint8Array): number =>
 
 /** d_type (dirent.h). */
 export const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK: 12 } as const
+
+const lseek = declare<[number, number, number]>('long lseek(int fd, long offset, int whence)')
+/** Back to a directory's first entry: 0, or minus the errno. */
+export const rewind = (fd: number): number => lseek(fd, 0, 0)
