@@ -1,0 +1,120 @@
+/** What the S3 listener serves that is not S3: share links and the health check, all under `/-/`. */
+import Router from '@koa/router'
+import Koa from 'koa'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { sharePrefix } from '../../lib/auth/share.ts'
+import type { Disk } from '../../lib/disk.ts'
+import { Fault } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Reply } from '../s3/reply.ts'
+import { newHostId, newRequestId } from '../s3/request-id.ts'
+import { sendReply } from '../s3/send.ts'
+import { errorPage } from './error-page.ts'
+import { openShare, type Sharing } from './share.ts'
+
+export interface PagesOptions extends Sharing {
+  readonly log: Log
+}
+
+interface Answer {
+  readonly reply: Reply
+  readonly disk?: Disk
+}
+
+/** What a route's function leaves for the pipeline to send. */
+interface State {
+  operation?: string
+  answer?: Answer
+}
+
+/** Serves `/-/…`. Each request is answered and logged once, the link's token never. */
+export function createPages(options: PagesOptions): RequestListener {
+  const router = new Router<State>()
+  router.all('/-/health', (context) => {
+    context.state.operation = 'Health'
+    readOnly(context.method)
+    context.state.answer = { reply: health }
+  })
+  router.all(shares, async (context) => {
+    context.state.operation = 'Share'
+    readOnly(context.method)
+    context.state.answer = await openShare(context.req, options)
+  })
+
+  const app = new Koa<State>()
+  app.use(async (context, next) => {
+    const started = performance.now()
+    const [id, hostId] = [newRequestId(), newHostId()]
+    // sendReply writes the answer itself, so that a share's body takes the way that GetObject's takes.
+    context.respond = false
+    let answer: Answer
+    try {
+      await next()
+      answer = context.state.answer ?? failure(new Fault('NoSuchRoute'), id)
+    } catch (thrown) {
+      const fault = thrown instanceof Fault ? thrown : new Fault('InternalError')
+      if (fault !== thrown)
+        options.log.error('bug', { id, operation: context.state.operation, error: thrown })
+      answer = failure(fault, id)
+    }
+    const { disk, reply } = answer
+    const head =
+      context.method === 'HEAD' && typeof reply.body === 'string' ? { ...reply, body: null } : reply
+    const unread = hasBody(context.req) ? 'coming' : 'none'
+    const bytes = await sendReply(context.req, context.res, head, id, hostId, unread)
+    options.log.info('request', {
+      id,
+      disk: disk?.id,
+      operation: context.state.operation ?? context.method,
+      status: reply.status,
+      bytes,
+      ms: Math.round((performance.now() - started) * 1000) / 1000,
+    })
+  })
+  app.use(router.routes())
+  const handle = app.callback()
+  return (request, response) => void handle(request, response)
+}
+
+const shares = new RegExp(`^${sharePrefix}`)
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+
+function readOnly(method: string): void {
+  if (method !== 'GET' && method !== 'HEAD') {
+    throw new Fault('MethodNotAllowed', undefined, { headers: { Allow: 'GET, HEAD' } })
+  }
+}
+
+/** For load balancers: a worker that can answer this can serve. */
+const health: Reply = {
+  status: 200,
+  headers: ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'],
+  body: 'ok\n',
+  length: 3,
+}
+
+function failure(fault: Fault, id: string): Answer {
+  const page = errorPage(fault, id)
+  return {
+    reply: {
+      status: fault.status,
+      headers: [
+        'Content-Type',
+        'text/html; charset=utf-8',
+        'Cache-Control',
+        'no-store',
+        'Content-Security-Policy',
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox",
+        'Referrer-Policy',
+        'no-referrer',
+        'X-Content-Type-Options',
+        'nosniff',
+        ...Object.entries(fault.headers).flat(),
+      ],
+      body: page,
+      length: Buffer.byteLength(page),
+    },
+  }
+}
