@@ -8,13 +8,16 @@ import { parseKey, type Key } from '../../lib/tree/path.ts'
 import { resolve, type Opened } from '../../lib/tree/resolve.ts'
 import type { S3Request } from './operation.ts'
 
+/** What reading an object takes of a request: an S3 request has it, and so has a share link. */
+export type ObjectRequest = Pick<S3Request, 'method' | 'key' | 'query' | 'headers' | 'disk' | 'root'>
+
 export interface OpenedObject extends Opened {
   readonly key: Key
   readonly head: ObjectHead
 }
 
 /** The caller closes `fd`. Throws NoSuchKey and what else keeps a key from being read. */
-export function openObject(request: S3Request): OpenedObject {
+export function openObject(request: ObjectRequest): OpenedObject {
   const version = request.query.text('versionId')
   if (version !== undefined && version !== 'null')
     throw new Fault('InvalidArgument', 'This bucket was never versioned: the only version is "null".', {
@@ -30,7 +33,7 @@ export function openObject(request: S3Request): OpenedObject {
 }
 
 /** Of Range and partNumber: the bytes that are asked for, undefined for all. Throws InvalidRange and others. */
-export function stretchOf(request: S3Request, { size, etag, mtime }: ObjectHead): ByteRange | undefined {
+export function stretchOf(request: ObjectRequest, { size, etag, mtime }: ObjectHead): ByteRange | undefined {
   const { headers, query } = request
   const part = query.get('partNumber')
   if (part !== undefined) return partOf(part, headers.has('range'), size)
@@ -62,7 +65,10 @@ function partOf(text: string, ranged: boolean, size: number): ByteRange | undefi
 }
 
 /** If-Match and its kin: `not-modified` for 304. Throws PreconditionFailed, which carries the ETag. */
-export function checkConditions(request: S3Request, { etag, mtime }: ObjectHead): 'proceed' | 'not-modified' {
+export function checkConditions(
+  request: ObjectRequest,
+  { etag, mtime }: ObjectHead,
+): 'proceed' | 'not-modified' {
   const { headers } = request
   const conditions = {
     ifMatch: headers.get('if-match'),
@@ -90,7 +96,7 @@ const overrides: readonly (readonly [parameter: string, header: string])[] = [
 
 /** The headers of an object's answer, Content-Length and Content-Range apart. */
 export function objectHeaders(
-  request: S3Request,
+  request: ObjectRequest,
   { key, fd, stat, head }: OpenedObject,
 ): string[] | Promise<string[]> {
   const type = contentType(key, fd, stat)
@@ -99,7 +105,7 @@ export function objectHeaders(
     : type.then((found) => withType(request, head, found))
 }
 
-function withType(request: S3Request, { etag, mtime }: ObjectHead, type: string): string[] {
+function withType(request: ObjectRequest, { etag, mtime }: ObjectHead, type: string): string[] {
   const headers = [
     'Accept-Ranges',
     'bytes',

@@ -1,10 +1,16 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
 import { close } from '../../../lib/sys/open.ts'
-import type { S3Request } from '../operation.ts'
-import { checkConditions, objectHeaders, openObject, stretchOf, type OpenedObject } from '../open-object.ts'
+import {
+  checkConditions,
+  objectHeaders,
+  openObject,
+  stretchOf,
+  type ObjectRequest,
+  type OpenedObject,
+} from '../open-object.ts'
 import type { Reply } from '../reply.ts'
 
-export function getObject(request: S3Request): Reply | Promise<Reply> {
+export function getObject(request: ObjectRequest): Reply | Promise<Reply> {
   const object = openObject(request)
   try {
     const headers = objectHeaders(request, object)
@@ -22,7 +28,7 @@ export function getObject(request: S3Request): Reply | Promise<Reply> {
 }
 
 /** Takes over the descriptor unless it throws. */
-function answer(request: S3Request, object: OpenedObject, headers: string[]): Reply {
+function answer(request: ObjectRequest, object: OpenedObject, headers: string[]): Reply {
   const { fd, head } = object
   const isHead = request.method === 'HEAD'
   if (checkConditions(request, head) === 'not-modified') {
