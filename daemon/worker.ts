@@ -5,12 +5,15 @@
 import type { Server } from 'node:http'
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
+import { Roots } from '../lib/tree/roots.ts'
 import { handedFd } from './child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { createPages } from './http/pages.ts'
 import { createS3Door } from './s3/server.ts'
 import { servePrimary } from './serve-primary.ts'
 
 const roster = new Roster()
+const roots = new Roots()
 let keyring: Keyring | undefined
 let server: Server | undefined
 let say: (message: FromWorker) => void = () => {}
@@ -19,6 +22,8 @@ let say: (message: FromWorker) => void = () => {}
 function apply(doors: DoorRecord): void {
   keyring = Keyring.fromRecord(doors.keyring)
   roster.replace(doors.roster)
+  // A root that is kept open keeps its file system from being unmounted.
+  roots.prune(new Set(doors.roster.disks.map(({ id }) => id)))
   say({ type: 'applied', version: doors.version })
 }
 
@@ -26,16 +31,16 @@ servePrimary<ToWorker, FromWorker>('worker', {
   async start({ config, doors }, line, log) {
     say = (message) => line.say(message)
     apply(doors)
-    const door = createS3Door({
+    const serving = {
       roster,
       keyring: () => {
         if (keyring === undefined) throw new Error('no keyring yet')
         return keyring
       },
+      roots,
       log,
-      config,
-      other: (_request, response) => response.writeHead(404).end(),
-    })
+    }
+    const door = createS3Door({ ...serving, config, other: createPages(serving) })
     server = door
     await new Promise<void>((resolve, reject) => {
       door.once('error', reject)

@@ -17,7 +17,7 @@ import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Roster } from '../../lib/roster.ts'
 import { Directories } from '../../lib/tree/directories.ts'
-import { Roots } from '../../lib/tree/roots.ts'
+import type { Roots } from '../../lib/tree/roots.ts'
 import { RequestHeaders } from '../http/headers.ts'
 import { createVerifier } from './authenticate.ts'
 import { errorReply } from './error-reply.ts'
@@ -46,6 +46,7 @@ export interface S3DoorOptions {
   readonly roster: Roster
   /** Asked whenever a secret is derived: it is replaced when keys rotate. */
   readonly keyring: () => Keyring
+  readonly roots: Roots
   readonly log: Log
   readonly config: S3DoorConfig
   /** Shares and health: whatever lies under `/-/`. */
@@ -53,9 +54,8 @@ export interface S3DoorOptions {
 }
 
 /** A server that is not listening yet. Its `close` also closes the roots. */
-export function createS3Door({ roster, keyring, log, config, other }: S3DoorOptions): Server {
+export function createS3Door({ roster, keyring, roots, log, config, other }: S3DoorOptions): Server {
   const verifier = createVerifier(roster, keyring)
-  const roots = new Roots()
   const directories = new Directories(config.listingCacheBytes)
   const server = createServer({
     maxHeaderSize: config.maxHeaderBytes,

@@ -6,6 +6,7 @@ import { createLog } from '../../lib/log.ts'
 import { Roster } from '../../lib/roster.ts'
 import { identify } from '../../lib/tree/root.ts'
 import { createS3Door } from '../../daemon/s3/server.ts'
+import { Roots } from '../../lib/tree/roots.ts'
 
 const root = process.argv[2] ?? '.'
 const keyring = Keyring.create()
@@ -34,6 +35,7 @@ const user: S3User = {
 const roster = new Roster()
 roster.replace({ disks: [disk], users: [user] })
 const server = createS3Door({
+  roots: new Roots(),
   roster,
   keyring: () => keyring,
   log: createLog({ level: 'info', format: 'json' }),
