@@ -569,7 +569,7 @@ suite('presigned URLs, expired and altered', [
   { name: 'a parameter twice', send: plain(`${query}&X-Amz-Signature=${'0'.repeat(64)}`), status: 400 },
   {
     name: 'beside a signed header',
-    send: swap(get(query), /^GET/, 'GET'),
+    send: get(query),
     status: 400,
     code: 'InvalidArgument',
   },
