@@ -1,5 +1,5 @@
 /** What Node's HTTP parser refuses never becomes a request; its answer is written by hand. */
-import { STATUS_CODES } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Fault, type FaultCode } from '../../lib/errors.ts'
 import type { LogFields } from '../../lib/log.ts'
@@ -14,29 +14,46 @@ const codes: Readonly<Record<string, FaultCode>> = {
 
 /** Answers and closes; what is to be logged, or undefined where nobody is there to answer. */
 export function refuse(error: Error & { code?: string }, socket: Socket): LogFields | undefined {
-  if (!socket.writable || error.code === 'ECONNRESET' || answering(socket)) {
+  if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
+    return undefined
+  }
+  const running = runningAnswer(socket)
+  if (running?.headersSent === true) {
+    // Ours would land in its middle. What was written of it still leaves.
+    socket.destroySoon()
     return undefined
   }
   const id = newRequestId()
   const hostId = newHostId()
   const fault = new Fault(codes[error.code ?? ''] ?? 'BadRequest')
   const reply = errorReply(fault, { requestId: id, hostId, resource: '', head: false })
-  const lines = [
-    `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}`,
-    `x-amz-request-id: ${id}`,
-    `x-amz-id-2: ${hostId}`,
-    'Server: Twofold',
-    `Date: ${new Date().toUTCString()}`,
-    'Content-Type: application/xml',
-    `Content-Length: ${reply.length}`,
-    'Connection: close',
+  const headers = [
+    'x-amz-request-id',
+    id,
+    'x-amz-id-2',
+    hostId,
+    'Server',
+    'Twofold',
+    ...reply.headers,
+    'Content-Length',
+    String(reply.length),
+    'Connection',
+    'close',
   ]
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${typeof reply.body === 'string' ? reply.body : ''}`, () =>
-    socket.destroy(),
-  )
+  const body = typeof reply.body === 'string' ? reply.body : ''
+  if (running !== undefined) running.writeHead(reply.status, headers).end(body)
+  else {
+    let head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? ''}\r\nDate: ${new Date().toUTCString()}\r\n`
+    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+    socket.end(`${head}\r\n${body}`, () => socket.destroy())
+  }
   return { id, operation: 'unparsed', status: reply.status, bytes: reply.length, reason: error.code }
 }
 
-/** An answer to an earlier request is on its way: ours would land in its middle. */
-const answering = (socket: Socket): boolean => '_httpMessage' in socket && socket._httpMessage !== null
+/** The answer to the request whose body is being parsed: Node keeps it at the socket, and has no name for it. */
+function runningAnswer(socket: Socket): ServerResponse | undefined {
+  return '_httpMessage' in socket && socket._httpMessage instanceof ServerResponse
+    ? socket._httpMessage
+    : undefined
+}

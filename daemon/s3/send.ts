@@ -20,7 +20,8 @@ export function sendReply(
   const headers = ['x-amz-request-id', id, 'x-amz-id-2', hostId, 'Server', 'Twofold', ...own]
   if (length !== null) headers.push('Content-Length', String(length))
   if (unread !== 'none') headers.push('Connection', 'close')
-  if (response.destroyed) {
+  // Its connection is gone, or the parser refused what came behind its head and was answered.
+  if (response.destroyed || response.headersSent) {
     if (typeof body === 'object' && body !== null) close(body.fd)
     return 0
   }

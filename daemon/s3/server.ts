@@ -65,6 +65,8 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
     keepAliveTimeout: config.keepAliveTimeout,
     connectionsCheckingInterval: 1000,
     noDelay: true,
+    // We refuse it ourselves, with a request id.
+    requireHostHeader: false,
   })
   // Idle in the middle of a request or an answer: a body that moves, however slowly, starts it anew.
   server.timeout = config.idleTimeout
@@ -93,6 +95,8 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
       if (given !== undefined && isRequestId(given)) id = given
       if (running > config.maxRequests) throw new Fault('SlowDown')
       if (expectation === 'other') throw new Fault('ExpectationFailed')
+      if (!headers.has('host') && request.httpVersion !== '1.0')
+        throw new Fault('BadRequest', 'The Host header is missing.')
       const target = parseTarget(request.url ?? '', headers.get('host') ?? '')
       const { bucket, key } = addressOf(target, config.domains)
       resource = bucket === '' ? '/' : key === '' ? `/${bucket}` : `/${bucket}/${key}`
@@ -173,7 +177,8 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
 /** `/-/…`, on a host that is no bucket's own. */
 function isOther(request: IncomingMessage, domains: readonly string[]): boolean {
   if (request.url?.startsWith('/-/') !== true) return false
-  const host = (request.headers.host ?? '').toLowerCase()
+  if (request.headers.host === undefined) return request.httpVersion === '1.0'
+  const host = request.headers.host.toLowerCase()
   return domains.every((domain) => bucketOfHost(host, domain) === undefined)
 }
 

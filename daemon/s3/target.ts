@@ -39,7 +39,10 @@ export function parseTarget(url: string, host: string): Target {
   }
 }
 
-/** `domains` in lower case, without a port. Throws InvalidURI where the path can't be decoded. */
+/**
+ * `domains` in lower case, without a port. Throws InvalidURI where the path can't be decoded, and
+ * InvalidBucketName where it begins with two slashes.
+ */
 export function addressOf(target: Target, domains: readonly string[]): Address {
   const path = decodePercent(target.path)
   if (path === undefined) throw new Fault('InvalidURI')
@@ -47,6 +50,7 @@ export function addressOf(target: Target, domains: readonly string[]): Address {
     const bucket = bucketOfHost(target.host, domain)
     if (bucket !== undefined) return { bucket, key: path.slice(1), style: 'virtual-host' }
   }
+  if (path.startsWith('//')) throw new Fault('InvalidBucketName')
   const slash = path.indexOf('/', 1)
   return slash === -1
     ? { bucket: path.slice(1), key: '', style: 'path' }
