@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { close } from '../../lib/sys/open.ts'
+import { exitNow } from '../../lib/sys/process.ts'
 import type { DiskSource } from '../disk-source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import { attach, detach } from './attach.ts'
@@ -62,9 +63,13 @@ class KernelSession implements MountSession {
       else if (message.type === 'resolved') this.#questions.get(message.id)?.(message.nodes)
       else ended = message.errno
     })
+    // Node waits for its threads when it exits, and this one waits for the kernel.
+    const leave = (status: number) => exitNow(status)
+    process.once('exit', leave)
     this.closed = new Promise((resolve, reject) => {
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
+        process.off('exit', leave)
         close(device)
         if (ended === 0) resolve()
         else reject(new SystemError(ended ?? errno.EIO, 'read', '/dev/fuse'))
