@@ -126,7 +126,10 @@ async function stop(drain: number, force: boolean): Promise<void> {
   if (mounted === undefined) return leave(0)
   for (let said = false; ;) {
     try {
-      await mounted.unmount(force || Date.now() >= deadline)
+      const lazy = force || Date.now() >= deadline
+      const unmounted = mounted.unmount(lazy)
+      // Its last user may take its time after a lazy one.
+      await (lazy ? Promise.race([unmounted, pause(Math.max(drain / 2, 100))]) : unmounted)
       break
     } catch (error) {
       if (!(error instanceof SystemError) || error.errno !== errno.EBUSY) {
@@ -141,8 +144,6 @@ async function stop(drain: number, force: boolean): Promise<void> {
       await pause(retryPause)
     }
   }
-  // After a lazy one the last user may take its time.
-  await Promise.race([mounted.closed.catch(() => undefined), pause(Math.max(drain / 2, 100))])
   report({ state: 'unmounted' })
   leave(0)
 }
