@@ -19,6 +19,7 @@ export type EngineName = 'kernel' | 'fuse-native'
  * - `byteNames`: names that are not UTF-8
  * - `linkIdentity`: hard links to one file share one cached inode, so that link counts are never stale
  * - `unlinkedOpen`: a file that is open and unlinked has no name anywhere (else it is renamed to `.fuse_hidden…`)
+ * - `removedDirectories`: a directory that is open and removed can still be asked for its attributes
  * - `renameFlags`: RENAME_NOREPLACE and RENAME_EXCHANGE
  * - `fallocate`, `seekHole`, `copyFileRange`, `tmpfile`, `syncfs`, `acl`
  * - `xattrFlags`: XATTR_CREATE and XATTR_REPLACE
@@ -39,6 +40,7 @@ export type Feature =
   | 'nanoseconds'
   | 'notify'
   | 'passthrough'
+  | 'removedDirectories'
   | 'renameFlags'
   | 'seekHole'
   | 'syncfs'

@@ -59,11 +59,14 @@ export class NativeOperations {
     const known = result < 0 || (path !== '/' && !this.#hidden.has(path))
     const outcome = known ? result : this.#filesystem.getattr(node, NO_HANDLE, attributes)
     if (result === 0) this.#release(path)
+    // libfuse takes off the link that its own name would be.
+    if (this.#hidden.has(path)) attributes.nlink++
     signal(outcome, statArray(outcome < 0 ? null : attributes))
   }
 
-  fgetattr(signal: Signal, _path: string, handle: HandleId): void {
+  fgetattr(signal: Signal, path: string, handle: HandleId): void {
     const result = this.#filesystem.getattr(0 as NodeId, handle, this.#stat)
+    if (this.#hidden.has(path)) this.#stat.nlink++
     signal(result, statArray(result < 0 ? null : this.#stat))
   }
 

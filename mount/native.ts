@@ -50,7 +50,7 @@ const operationNames = Object.getOwnPropertyNames(NativeOperations.prototype).fi
 
 export const fuseNativeEngine: Engine = {
   name: 'fuse-native',
-  supports: new Set<Feature>(['unlinkedOpen', 'xattrFlags', 'linkIdentity']),
+  supports: new Set<Feature>(['longPaths', 'unlinkedOpen', 'xattrFlags']),
 
   unavailable() {
     if (!existsSync('/dev/fuse')) return '/dev/fuse is missing: load the module fuse (modprobe fuse)'

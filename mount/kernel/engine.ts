@@ -174,6 +174,7 @@ export const kernelEngine: Engine = {
     'nanoseconds',
     'notify',
     'passthrough',
+    'removedDirectories',
     'renameFlags',
     'seekHole',
     'syncfs',
