@@ -1,6 +1,6 @@
 /** The CLI from argv to exit status. Nothing but what the command needs is loaded. */
-import { readFileSync } from 'node:fs'
 import { currentPlace, loadConfig } from '../../lib/config.ts'
+import { version } from '../../lib/version.ts'
 import { Client } from './client.ts'
 import { Call, type Command } from './command.ts'
 import { commands } from './commands.ts'
@@ -21,7 +21,7 @@ export async function twofold(argv: readonly string[], stdout: Sink, stderr: Sin
 async function run(table: readonly Command[], argv: readonly string[], output: Output): Promise<number> {
   const { command, values, positionals } = parse(table, argv)
   if (values.has('version')) {
-    output.result({ version: version() }, version)
+    output.result({ version }, () => version)
     return 0
   }
   if (command === undefined) {
@@ -43,13 +43,4 @@ async function run(table: readonly Command[], argv: readonly string[], output: O
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end < 0 ? undefined : end).includes('--json')
-}
-
-function version(): string {
-  // dist/daemon/cli/main.js, three levels below the package.
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  const parsed: unknown = JSON.parse(text)
-  const found =
-    typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : undefined
-  return typeof found === 'string' ? found : 'unknown'
 }

@@ -17,6 +17,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** glibc's first real-time signal, which Node has no name for. */
+const SIGRTMIN = 34
 const suite = 'bookworm'
 const mirror = 'http://deb.debian.org/debian'
 const packages = 'systemd,systemd-sysv,dbus,util-linux,fuse3,procps'
@@ -112,7 +114,7 @@ export async function boot(repository: string): Promise<Container> {
     },
     async end() {
       // systemd's own word for "power off", to its PID 1; nspawn ends with it.
-      process.kill(leader, 'SIGRTMIN+4' as NodeJS.Signals)
+      process.kill(leader, SIGRTMIN + 4)
       await Promise.race([ended, sleep(20_000)])
       child.kill('SIGKILL')
       await ended
