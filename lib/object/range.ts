@@ -16,7 +16,8 @@ export function parseRange(
   size: number,
 ): ByteRange | 'unsatisfiable' | undefined {
   if (header === undefined) return undefined
-  const match = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header)
+  // No two runs of white space may meet: matching would take quadratic time.
+  const match = /^bytes\s*=\s*(\d+\s*)?-\s*(\d+)?$/i.exec(header.trim())
   if (match === null) return undefined
   const [, from = '', to = ''] = match
   if (from === '') {
