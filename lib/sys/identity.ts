@@ -42,19 +42,24 @@ const capabilityHeader = Buffer.alloc(8)
 capabilityHeader.writeUInt32LE(0x20080522, 0)
 const CAP_FSETID = 1 << 4
 
+const capabilities = Buffer.alloc(24)
+let effective = -1
+
 /**
  * Runs `act` without this thread's CAP_FSETID, as which a file that `act` opens is written by an ordinary user:
- * its set-user-ID and set-group-ID bits go. One synchronous call is what `act` may be.
+ * its set-user-ID and set-group-ID bits go. One synchronous call is what `act` may be, and the thread must
+ * have the identity that it had when this was called first.
  */
 export function withoutFsetid<T>(act: () => T): T {
-  const data = Buffer.alloc(24)
-  if (syscallCapabilities(SYS_CAP.get, capabilityHeader, data) < 0) return act()
-  const effective = data.readUInt32LE(0)
+  if (effective === -1) {
+    const known = syscallCapabilities(SYS_CAP.get, capabilityHeader, capabilities) >= 0
+    effective = known ? capabilities.readUInt32LE(0) : 0
+  }
   if ((effective & CAP_FSETID) === 0) return act()
-  data.writeUInt32LE((effective & ~CAP_FSETID) >>> 0, 0)
-  syscallCapabilities(SYS_CAP.set, capabilityHeader, data)
+  capabilities.writeUInt32LE((effective & ~CAP_FSETID) >>> 0, 0)
+  syscallCapabilities(SYS_CAP.set, capabilityHeader, capabilities)
   const result = act()
-  data.writeUInt32LE(effective, 0)
-  syscallCapabilities(SYS_CAP.set, capabilityHeader, data)
+  capabilities.writeUInt32LE(effective, 0)
+  syscallCapabilities(SYS_CAP.set, capabilityHeader, capabilities)
   return result
 }

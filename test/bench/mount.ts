@@ -98,22 +98,26 @@ prepare(root)
 if (chosenRows.some((name) => name in treeRows)) prepareTree(root)
 
 const results = new Map<string, number[]>()
-for (let round = 0; round < Number(values.rounds); round++) {
+async function measure(names: readonly string[], round: number): Promise<void> {
   // Whoever goes first in one round goes last in the next.
   const order = round % 2 === 0 ? chosenTargets : chosenTargets.toReversed()
   for (const name of order) {
     const shown = await targets[name]?.show(root, scratch)
     if (shown === undefined) throw new Error(`no target ${name}`)
-    for (const row of chosenRows) {
-      const { stdout } = await run(process.execPath, [work, row, shown.directory])
+    for (const row of names) {
+      const { stdout } = await run(process.execPath, [work, row, shown.directory, `${name}-${round}`])
       const key = `${row} ${name}`
       results.set(key, [...(results.get(key) ?? []), Number(stdout)])
-      rmSync(join(root, 'extracted'), { recursive: true, force: true })
     }
     await shown.end()
   }
-  process.stderr.write(`round ${round + 1} of ${values.rounds}\n`)
+  process.stderr.write(`${names.length} rows, round ${round + 1} of ${values.rounds}\n`)
 }
+const removing = chosenRows.filter((row) => row === 'unlink')
+const others = chosenRows.filter((row) => row !== 'unlink')
+for (let round = 0; round < Number(values.rounds); round++) await measure(others, round)
+if (removing.length > 0)
+  for (let round = 0; round < Number(values.rounds); round++) await measure(removing, round)
 rmSync(scratch, { recursive: true, force: true })
 
 const figure = (value: number): string =>
