@@ -25,7 +25,7 @@ export interface LogOptions {
   readonly level: LogLevel
   readonly format: 'auto' | 'json' | 'text'
   /** Takes a finished line with its newline. stderr when absent. */
-  readonly write?: (line: string) => void
+  readonly write?: (line: string, urgent: boolean) => void
   /** Put on every line. */
   readonly fields?: LogFields
 }
@@ -55,9 +55,27 @@ function asText(level: LogLevel, event: string, fields: LogFields, debug: boolea
   return [new Date().toISOString().slice(11, 23), level.padEnd(5), visible(event), ...rest].join(' ')
 }
 
-/** stderr by a synchronous write: a line is whole, and out before the process may die. */
-function writeStderr(line: string): void {
-  const bytes = Buffer.from(line)
+/** Lines of this turn of the loop: many requests cost one write. */
+let pending = ''
+let flushing = false
+
+/** stderr: with the other lines of this turn of the loop, or at once when it is `urgent`. */
+function writeStderr(line: string, urgent: boolean): void {
+  pending += line
+  if (urgent || pending.length > 65_536) flush()
+  else if (!flushing) {
+    flushing = true
+    setImmediate(flush)
+  }
+}
+process.on('exit', () => flush())
+
+/** By a synchronous write: a line is whole, and out before the process may die. */
+function flush(): void {
+  flushing = false
+  if (pending === '') return
+  const bytes = Buffer.from(pending)
+  pending = ''
   for (let done = 0, attempt = 0; done < bytes.length && attempt < 100; attempt++) {
     try {
       done += writeSync(2, bytes, done)
@@ -66,6 +84,32 @@ function writeStderr(line: string): void {
       if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) return
     }
   }
+}
+
+const needsEscape = /["\\\0-\x1f\x7f-\uffff]/
+
+/** One line of JSON. A replacer would cost more than all the rest. */
+function asJson(level: LogLevel, event: string, fields: LogFields, debug: boolean): string {
+  let line = `{"time":"${isoNow()}","level":"${level}","event":"${event}"`
+  for (const name in fields) {
+    const value = fields[name]
+    if (value === undefined) continue
+    if (typeof value === 'number' && Number.isFinite(value)) line += `,"${name}":${value}`
+    else if (typeof value === 'string' && !needsEscape.test(value)) line += `,"${name}":"${value}"`
+    else line += `,"${name}":${JSON.stringify(value, plain(debug)) ?? 'null'}`
+  }
+  return line + '}'
+}
+
+let lastNow = 0
+let lastIso = ''
+function isoNow(): string {
+  const now = Date.now()
+  if (now !== lastNow) {
+    lastNow = now
+    lastIso = new Date(now).toISOString()
+  }
+  return lastIso
 }
 
 export function createLog(options: LogOptions): Log {
@@ -77,11 +121,8 @@ export function createLog(options: LogOptions): Log {
     const line = (level: LogLevel) => (event: string, fields?: LogFields) => {
       if (levels[level] < least) return
       const all = { ...common, ...fields }
-      write(
-        text
-          ? `${asText(level, event, all, debug)}\n`
-          : `${JSON.stringify({ time: new Date().toISOString(), level, event, ...all }, plain(debug))}\n`,
-      )
+      const shown = text ? asText(level, event, all, debug) : asJson(level, event, all, debug)
+      write(`${shown}\n`, levels[level] >= levels.warn)
     }
     return {
       debug: line('debug'),

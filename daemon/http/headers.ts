@@ -3,6 +3,7 @@
  * first of two Host or Authorization fields and forgets the other; here both are seen, so that a request
  * that says two things is refused.
  */
+import type { IncomingHttpHeaders } from 'node:http'
 import { Fault } from '../../lib/errors.ts'
 
 /** Fields that S3 reads as one value: a second one contradicts the first. */
@@ -23,29 +24,36 @@ const single = new Set([
 ])
 
 export class RequestHeaders {
-  /** Name, value, name, value, … as received. */
-  readonly raw: readonly string[]
-  readonly #values = new Map<string, string>()
+  readonly #parsed: IncomingHttpHeaders
+  /** Only where a name came twice; what Node made of that is not what was sent. */
+  readonly #joined: Map<string, string> | undefined
 
-  /** Throws BadRequest when a field of one value comes twice. */
-  constructor(raw: readonly string[]) {
-    this.raw = raw
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      const name = raw[i]!.toLowerCase()
-      const value = raw[i + 1]!
-      const before = this.#values.get(name)
-      if (before === undefined) this.#values.set(name, value)
-      else if (single.has(name)) throw new Fault('BadRequest', `The header ${name} came twice.`)
-      else this.#values.set(name, `${before},${value}`)
-    }
+  /** `raw` and `parsed` are Node's. Throws BadRequest when a field of one value comes twice. */
+  constructor(raw: readonly string[], parsed: IncomingHttpHeaders) {
+    this.#parsed = parsed
+    this.#joined = Object.keys(parsed).length * 2 === raw.length ? undefined : join(raw)
   }
 
   /** `name` in lower case. Several fields of one name are joined by a comma. */
   get(name: string): string | undefined {
-    return this.#values.get(name)
+    if (this.#joined !== undefined) return this.#joined.get(name)
+    const value = this.#parsed[name]
+    return typeof value === 'string' ? value : value?.[0]
   }
 
   has(name: string): boolean {
-    return this.#values.has(name)
+    return this.get(name) !== undefined
   }
+}
+
+function join(raw: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>()
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!.toLowerCase()
+    const before = values.get(name)
+    if (before === undefined) values.set(name, raw[i + 1]!)
+    else if (single.has(name)) throw new Fault('BadRequest', `The header ${name} came twice.`)
+    else values.set(name, `${before},${raw[i + 1]!}`)
+  }
+  return values
 }

@@ -32,7 +32,7 @@ export async function openShare(
   request: IncomingMessage,
   { roster, keyring, roots }: Sharing,
 ): Promise<{ disk: Disk; reply: Reply }> {
-  const headers = new RequestHeaders(request.rawHeaders)
+  const headers = new RequestHeaders(request.rawHeaders, request.headers)
   const { path } = parseTarget(request.url ?? '', headers.get('host') ?? '')
   const share = verifyShare(keyring(), path, Date.now())
   const disk = roster.disk(share.diskId)

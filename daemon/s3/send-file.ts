@@ -1,58 +1,79 @@
 /**
- * A file's bytes as a body. Small ones go out with the head in one write, from the page cache straight away;
- * large ones piece by piece, each read when the one before has left for the socket.
+ * A file's bytes as a body. Small ones go out with the head in one write. Larger ones go from the page cache
+ * to the socket inside the kernel as long as neither makes us wait; where one does, a piece is read and given
+ * to Node, whose callback says when the socket takes more.
  */
 import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { close } from '../../lib/sys/open.ts'
-import { ioBuffer, readLater, readNow } from '../../lib/tree/read.ts'
-import { giveBuffer, pieceFor, smallestPiece, takeBuffer } from './buffers.ts'
+import { ioBuffer, moveNow, readLater, readNow } from '../../lib/tree/read.ts'
+import { cork, uncork } from '../../lib/sys/sendfile.ts'
+import { idleSocket } from '../http/direct.ts'
+import { giveBuffer, pieceFor, takeBuffer } from './buffers.ts'
 import type { FileBody } from './reply.ts'
 
 /** Up to here a body is a string beside its head: one piece of memory, one write. */
 const inlineBytes = 8 * 1024
 const inline = ioBuffer(inlineBytes)
 
+/** Bytes that are moved inside the kernel at a time. */
+const moveBytes = 512 * 1024
+/** What is given to Node when the socket is full. */
+const waitingPiece = 16 * 1024
 /** Bytes that one transfer may move before others get their turn. */
-const turn = 1024 * 1024
+const turnBytes = 4 * 1024 * 1024
 
 let transfers = 0
 
 /**
- * Sends what `response.writeHead` announced and closes the descriptor: the bytes handed to the socket. A file
- * that is shorter by now ends in a broken connection.
+ * Sends the body that `response.writeHead` announced and closes the descriptor: the bytes handed to the
+ * socket. A file that is shorter by now ends in a broken connection.
  */
 export function sendFile(response: ServerResponse, body: FileBody): number | Promise<number> {
   const { fd, offset, length } = body
-  if (length <= inlineBytes) {
-    const read = readNow(fd, inline, length, offset)
-    if (read === length) {
-      close(fd)
-      response.end(inline.bytes.toString('latin1', 0, length), 'latin1')
-      return length
-    }
-  } else if (length <= smallestPiece) {
-    const buffer = takeBuffer(smallestPiece)
-    const read = readNow(fd, buffer, length, offset)
-    if (read === length) {
-      close(fd)
-      response.end(buffer.bytes.subarray(0, length), () => giveBuffer(buffer))
-      return length
-    }
-    giveBuffer(buffer)
+  if (length <= inlineBytes && readNow(fd, inline, length, offset) === length) {
+    close(fd)
+    response.end(inline.bytes.toString('latin1', 0, length), 'latin1')
+    return length
   }
-  return transfer(response, body)
+  const socket = idleSocket(response)
+  if (socket >= 0) cork(socket)
+  response.flushHeaders()
+  const moved = move(response, body, 0)
+  if (socket >= 0 && idleSocket(response) === socket) uncork(socket)
+  if (moved === length) {
+    close(fd)
+    response.end()
+    return length
+  }
+  return transfer(response, body, moved)
 }
 
-async function transfer(response: ServerResponse, { fd, offset, length }: FileBody): Promise<number> {
-  let sent = 0
-  let sinceTurn = 0
+/** Moves what can be moved at once, up to one turn's bytes: how far the body has come. */
+function move(response: ServerResponse, { fd, offset, length }: FileBody, from: number): number {
+  let sent = from
+  const until = Math.min(length, from + turnBytes)
+  const socket = idleSocket(response)
+  while (socket >= 0 && sent < until) {
+    const moved = moveNow(fd, socket, Math.min(until - sent, moveBytes), offset + sent)
+    // Errors and the file's end are found again, and dealt with, by the read that follows.
+    if (moved === 'wait' || moved <= 0) break
+    sent += moved
+  }
+  return sent
+}
+
+/** The rest of a body: pieces that have to be waited for, and between them what can be moved. */
+async function transfer(response: ServerResponse, body: FileBody, from: number): Promise<number> {
+  const { fd, offset, length } = body
+  let sent = from
   let settle: ((left: boolean) => void) | undefined
   response.once('close', () => settle?.(false))
   transfers++
   try {
-    while (sent < length) {
-      const buffer = takeBuffer(pieceFor(transfers))
+    for (let turn = from, before = 0; sent < length;) {
+      // Where bytes can be moved, a piece only waits for the socket; where they can't, it carries them.
+      const buffer = takeBuffer(sent > before ? waitingPiece : pieceFor(transfers))
       const wanted = Math.min(length - sent, buffer.bytes.length)
       let read = readNow(fd, buffer, wanted, offset + sent)
       if (read === 'wait') read = await readLater(fd, buffer, wanted, offset + sent)
@@ -60,7 +81,6 @@ async function transfer(response: ServerResponse, { fd, offset, length }: FileBo
         response.destroy()
         return sent
       }
-      const last = sent + read === length
       const piece = buffer.bytes.subarray(0, read)
       const left = await new Promise<boolean>((resolve) => {
         settle = resolve
@@ -68,10 +88,10 @@ async function transfer(response: ServerResponse, { fd, offset, length }: FileBo
       })
       if (!left) return sent
       giveBuffer(buffer)
-      sent += read
-      sinceTurn += read
-      if (sinceTurn >= turn && !last) {
-        sinceTurn = 0
+      before = sent + read
+      sent = move(response, body, before)
+      if (sent - turn >= turnBytes && sent < length) {
+        turn = sent
         await nextTurn()
       }
     }

@@ -6,7 +6,8 @@ import { refuseBody } from './refuse-body.ts'
 import { sendFile } from './send-file.ts'
 
 /**
- * Bytes of the body that were handed to the socket. Never throws or rejects: a broken connection is an end too.
+ * Bytes of the body that were handed to the socket; a broken connection is an end too. Closes the descriptor
+ * of a file, come what may.
  * `unread` says that a body is on its way which nobody reads.
  */
 export function sendReply(
@@ -25,7 +26,12 @@ export function sendReply(
     if (typeof body === 'object' && body !== null) close(body.fd)
     return 0
   }
-  response.writeHead(status, headers)
+  try {
+    response.writeHead(status, headers)
+  } catch (thrown) {
+    if (typeof body === 'object' && body !== null) close(body.fd)
+    throw thrown
+  }
   if (body !== null && typeof body !== 'string') return sendFile(response, body)
   if (unread === 'coming') return refuseBody(request, response, body ?? '')
   if (body === null) response.end()

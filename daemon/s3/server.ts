@@ -13,15 +13,17 @@ import {
 import type { Socket } from 'node:net'
 import type { Keyring } from '../../lib/auth/keyring.ts'
 import type { Config } from '../../lib/config.ts'
+import type { Disk, S3User } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Roster } from '../../lib/roster.ts'
 import { Directories } from '../../lib/tree/directories.ts'
+import type { Root } from '../../lib/tree/root.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
 import { RequestHeaders } from '../http/headers.ts'
 import { createVerifier } from './authenticate.ts'
 import { errorReply } from './error-reply.ts'
-import type { Operation, S3Request } from './operation.ts'
+import type { Operation, Run, S3Request } from './operation.ts'
 import { Query } from './query.ts'
 import type { Reply } from './reply.ts'
 import { refuse } from './parser-refusal.ts'
@@ -71,6 +73,7 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
   // Idle in the middle of a request or an answer: a body that moves, however slowly, starts it anew.
   server.timeout = config.idleTimeout
   server.maxConnections = config.maxConnections
+  const tools: Tools = { roots, directories, keyring }
   let running = 0
 
   async function handle(
@@ -90,7 +93,7 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
     let reply: Reply
     running++
     try {
-      const headers = new RequestHeaders(request.rawHeaders)
+      const headers = new RequestHeaders(request.rawHeaders, request.headers)
       const given = headers.get('x-request-id')
       if (given !== undefined && isRequestId(given)) id = given
       if (running > config.maxRequests) throw new Fault('SlowDown')
@@ -116,30 +119,25 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
       const opened = roster.disk(verified.user.diskId)
       if (opened === undefined) throw new Fault('AccessDenied')
       if (on !== 'service' && roster.bucket(bucket) !== opened) throw new Fault('AccessDenied')
-      authorise(operation, on, method, opened.settings.s3, verified.user.access)
+      const run = authorise(operation, on, method, opened.settings.s3, verified.user.access)
 
-      reply = await operation!.run!({
-        id,
-        method,
-        bucket,
-        key,
-        query,
-        headers,
-        user: verified.user,
-        disk: opened,
-        directories,
-        keyring: keyring(),
-        get root() {
-          return roots.of(opened)
-        },
-      } satisfies S3Request)
+      const admitted = new Admitted(id, method, bucket, key, query, headers, verified.user, opened, tools)
+      const answer = run(admitted)
+      reply = answer instanceof Promise ? await answer : answer
     } catch (thrown) {
       const fault = thrown instanceof Fault ? thrown : new Fault('InternalError')
       if (fault !== thrown) log.error('bug', { id, operation: operation?.name, error: thrown })
       reply = errorReply(fault, { requestId: id, hostId, resource, head })
     }
     const unread = !hasBody(request) ? 'none' : expectation === 'none' ? 'coming' : 'expected'
-    const bytes = await sendReply(request, response, reply, id, hostId, unread)
+    let bytes = 0
+    try {
+      const sent = sendReply(request, response, reply, id, hostId, unread)
+      bytes = typeof sent === 'number' ? sent : await sent
+    } catch (thrown) {
+      log.error('bug', { id, operation: operation?.name, error: thrown })
+      response.destroy()
+    }
     running--
     log.info('request', {
       id,
@@ -186,14 +184,68 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined ||
   (headers['content-length'] !== undefined && headers['content-length'] !== '0')
 
-/** Throws MethodNotAllowed, NotImplemented or AccessDenied unless the row may run. */
+/** What operations work with, one of each in a process. */
+interface Tools {
+  readonly roots: Roots
+  readonly directories: Directories
+  readonly keyring: () => Keyring
+}
+
+/** A request on its way into an operation. */
+class Admitted implements S3Request {
+  readonly id: string
+  readonly method: string
+  readonly bucket: string
+  readonly key: string
+  readonly query: Query
+  readonly headers: RequestHeaders
+  readonly user: S3User
+  readonly disk: Disk
+  readonly #tools: Tools
+
+  constructor(
+    id: string,
+    method: string,
+    bucket: string,
+    key: string,
+    query: Query,
+    headers: RequestHeaders,
+    user: S3User,
+    disk: Disk,
+    tools: Tools,
+  ) {
+    this.id = id
+    this.method = method
+    this.bucket = bucket
+    this.key = key
+    this.query = query
+    this.headers = headers
+    this.user = user
+    this.disk = disk
+    this.#tools = tools
+  }
+
+  get root(): Root {
+    return this.#tools.roots.of(this.disk)
+  }
+
+  get directories(): Directories {
+    return this.#tools.directories
+  }
+
+  get keyring(): Keyring {
+    return this.#tools.keyring()
+  }
+}
+
+/** The row's function. Throws MethodNotAllowed, NotImplemented or AccessDenied unless it may run. */
 function authorise(
   operation: Operation | undefined,
   on: Operation['on'],
   method: string,
   s3: 'ro' | 'rw',
   access: 'ro' | 'rw',
-): void {
+): Run {
   if (operation === undefined || (operation.needs === 'write' && s3 === 'ro'))
     throw new Fault('MethodNotAllowed', undefined, {
       details: { Method: method, ResourceType: on.toUpperCase() },
@@ -204,4 +256,5 @@ function authorise(
     throw new Fault('NotImplemented', `${operation.name} is not implemented.`, {
       details: { Operation: operation.name },
     })
+  return operation.run
 }

@@ -5,6 +5,7 @@
 import { read } from 'node:fs'
 import { errno, errnoOf } from '../sys/errno.ts'
 import { readCached, type IoBuffer } from '../sys/read.ts'
+import { isCached, sendfile } from '../sys/sendfile.ts'
 
 export { ioBuffer, type IoBuffer } from '../sys/read.ts'
 
@@ -21,4 +22,14 @@ export function readLater(fd: number, into: IoBuffer, length: number, position: 
       settle(error === null ? count : -errnoOf(error)),
     )
   })
+}
+
+/**
+ * Bytes moved from a file straight to a socket, without waiting for either: 0 at the file's end, minus the
+ * errno, 'wait' where the page cache hasn't got them or the socket is full.
+ */
+export function moveNow(fd: number, socket: number, length: number, position: number): number | 'wait' {
+  if (!isCached(fd, position, length)) return 'wait'
+  const count = sendfile(socket, fd, position, length)
+  return count === -errno.EAGAIN ? 'wait' : count
 }

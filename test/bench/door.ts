@@ -35,9 +35,9 @@ const user: S3User = {
 const roster = new Roster()
 roster.replace({ disks: [disk], users: [user] })
 const server = createS3Door({
-  roots: new Roots(),
   roster,
   keyring: () => keyring,
+  roots: new Roots(),
   log: createLog({ level: 'info', format: 'json' }),
   config: {
     domains: [],

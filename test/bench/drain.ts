@@ -36,6 +36,9 @@ function next(): void {
   }
 }
 
+socket.once('close', () => {
+  if (left >= 0) process.exitCode = 1
+})
 socket.once('connect', () => {
   started = performance.now()
   next()

@@ -1,0 +1,48 @@
+/** sendfile(2): from a file to a socket inside the kernel, and cachestat(2), which says whether that would wait. */
+import { declare } from './libc.ts'
+
+const call = declare<[number, number, Uint8Array, number]>(
+  'long sendfile(int out, int in, void *offset, size_t count)',
+)
+const position = Buffer.alloc(8)
+
+/**
+ * Moves at most `count` bytes of `file`, from `offset` on, into the non-blocking `socket`: their number, 0 at
+ * the file's end, or minus the errno. EAGAIN when the socket is full. Bytes that aren't in the page cache are
+ * waited for: ask `isCached` before.
+ */
+export function sendfile(socket: number, file: number, offset: number, count: number): number {
+  position.writeBigInt64LE(BigInt(offset), 0)
+  return call(socket, file, position, count)
+}
+
+/** One number on every architecture; Linux 6.5. */
+const SYS_cachestat = 451
+const cachestat = declare<[number, number, Uint8Array, Uint8Array, number]>(
+  'long syscall(long number, int fd, void *range, void *result, uint flags)',
+)
+const range = Buffer.alloc(16)
+const result = Buffer.alloc(40)
+const page = 4096
+
+/** Whether all of these bytes are in the page cache. False too where the kernel can't tell. */
+export function isCached(fd: number, offset: number, length: number): boolean {
+  range.writeBigUInt64LE(BigInt(offset), 0)
+  range.writeBigUInt64LE(BigInt(length), 8)
+  if (cachestat(SYS_cachestat, fd, range, result, 0) < 0) return false
+  const pages = Math.floor((offset + length - 1) / page) - Math.floor(offset / page) + 1
+  return result.readUInt32LE(0) >= pages
+}
+
+const setsockopt = declare<[number, number, number, Uint8Array, number]>(
+  'int setsockopt(int fd, int level, int option, void *value, uint length)',
+)
+const IPPROTO_TCP = 6
+const TCP_CORK = 3
+const on = Buffer.from([1, 0, 0, 0])
+const off = Buffer.alloc(4)
+
+/** Holds back what doesn't fill a packet (at most 200 ms), so that a head and what follows leave together. */
+export const cork = (socket: number): number => setsockopt(socket, IPPROTO_TCP, TCP_CORK, on, 4)
+/** Sends what was held back. */
+export const uncork = (socket: number): number => setsockopt(socket, IPPROTO_TCP, TCP_CORK, off, 4)
