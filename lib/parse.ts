@@ -75,7 +75,12 @@ export const tags: Parse<Readonly<Record<string, string>>> = (value, where) => {
 }
 
 type Shape = Readonly<Record<string, Parse<unknown>>>
-type Shaped<S extends Shape> = { readonly [K in keyof S]: ReturnType<S[K]> }
+/** Members that may be absent may also be left out. */
+type Shaped<S extends Shape> = {
+  readonly [K in keyof S as undefined extends ReturnType<S[K]> ? never : K]: ReturnType<S[K]>
+} & {
+  readonly [K in keyof S as undefined extends ReturnType<S[K]> ? K : never]?: ReturnType<S[K]>
+}
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -28,7 +28,7 @@ const handlers: Handlers = {
 /** A server that is not listening yet. */
 export function createControlServer(desk: Desk): Server {
   const app = new Koa()
-  const router = new Router()
+  const router = new Router({ strict: true, sensitive: true })
   for (const name of Object.keys(routes) as RouteName[]) addRoute(router, desk, name)
 
   app.use(async (context, next) => {

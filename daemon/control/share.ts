@@ -1,18 +1,45 @@
 /** The route that makes share links. */
 import { shareSeconds, signShare } from '../../lib/auth/share.ts'
+import type { Disk } from '../../lib/disk.ts'
+import { Fault } from '../../lib/errors.ts'
+import { close } from '../../lib/sys/open.ts'
+import { isFile } from '../../lib/sys/stat.ts'
+import { parseKey, type Key } from '../../lib/tree/path.ts'
+import { resolve } from '../../lib/tree/resolve.ts'
+import { Root } from '../../lib/tree/root.ts'
 import type { Handlers } from './desk.ts'
 
 export const shareRoutes: Pick<Handlers, 'share'> = {
-  async share(desk, { key, expiresIn = shareSeconds.default }, { id = '' }) {
+  async share(desk, { key: path, expiresIn = shareSeconds.default }, { id = '' }) {
     const disk = desk.disks.find(id)
+    const key = existingFile(disk, path)
     const expires = Math.floor(Date.now() / 1000) + expiresIn
-    const path = signShare(desk.keyring.keyring, { diskId: disk.id, path: key, expires })
-    // The link is a credential: its path's signature stays out of the log.
+    const link = signShare(desk.keyring.keyring, { diskId: disk.id, path: key, expires })
+    // The link is a credential: it stays out of the log.
     desk.log.info('share.made', { disk: disk.id, key, expires })
     return {
-      url: `${desk.endpoint}${path}`,
+      url: `${desk.endpoint}${link}`,
       expiresIn,
       expiresAt: new Date(expires * 1000).toISOString(),
     }
   },
+}
+
+/** The key of a file that is there now, so that a mistyped path is no dead link. Throws NoSuchKey, DiskOffline. */
+function existingFile(disk: Disk, path: string): Key {
+  const none = (why: string) => new Fault('NoSuchKey', `Disk "${disk.alias ?? disk.id}": "${path}" ${why}.`)
+  const key = parseKey(path)
+  if (key === undefined) throw none('is no key of a file')
+  const root = Root.open(disk)
+  try {
+    const opened = resolve(root, key)
+    if (typeof opened === 'string') {
+      throw opened === 'NoSuchKey' ? none('is no file') : new Fault(opened)
+    }
+    close(opened.fd)
+    if (!isFile(opened.stat)) throw none('is no file: a link opens one file')
+    return key
+  } finally {
+    root.close()
+  }
 }
