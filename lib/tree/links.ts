@@ -11,7 +11,7 @@ import { errno } from '../sys/errno.ts'
 import { cstring, type CPath } from '../sys/libc.ts'
 import { close, O, openat2, readlinkat, RESOLVE } from '../sys/open.ts'
 import { isDirectory, isFile, isSymlink, statFd, type Stat } from '../sys/stat.ts'
-import { holdsName } from './exact-name.ts'
+import { holdsName } from './case-folding.ts'
 import { segments, type Key } from './path.ts'
 import type { Root } from './root.ts'
 
@@ -142,8 +142,10 @@ class Walk {
   /** Goes on to `name` beneath where we are, through links: 0, or minus the errno. */
   #step(name: CPath): number {
     if (this.#leaf !== undefined) return -errno.ENOTDIR
-    const from = this.#here().fd
-    if (this.#root.foldsCase && typeof name === 'string' && !holdsName(from, name)) return -errno.ENOENT
+    const { fd: from, stat: at } = this.#here()
+    if (typeof name === 'string' && this.#root.foldsCaseIn(from, at) && !holdsName(from, name)) {
+      return -errno.ENOENT
+    }
     const resolve = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | this.#root.boundary
     const fd = openat2(from, name, O.PATH | O.NOFOLLOW, resolve)
     const stat = fd < 0 ? fd : statFd(fd)

@@ -37,7 +37,11 @@ export function resolve(root: Root, key: Key): Opened | Refusal {
   const fd = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : openFlags, resolve)
   if (fd === -errno.ELOOP && root.settings.symlinks !== 'deny')
     return answer(openThroughLinks(root, key), directory)
-  return answer(fd, directory)
+  const found = answer(fd, directory)
+  if (typeof found === 'string' || found.stat.mntId === root.stat?.mntId) return found
+  // It lies on a file system mounted inside, which may fold case.
+  close(found.fd)
+  return answer(openThroughLinks(root, key), directory)
 }
 
 function isSpecial(mode: number): boolean {

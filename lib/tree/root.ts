@@ -7,12 +7,12 @@
 import type { Disk, DiskSettings, RootIdentity } from '../disk.ts'
 import { Fault } from '../errors.ts'
 import { errnoName, SystemError } from '../sys/errno.ts'
-import { FS, fileHandle, foldsCase, fstatfs, type FileSystem } from '../sys/filesystem.ts'
+import { FS, fileHandle, fstatfs, type FileSystem } from '../sys/filesystem.ts'
 import { cstring, must, type CString } from '../sys/libc.ts'
 import { AT_FDCWD, close, O, openat2, RESOLVE } from '../sys/open.ts'
 import { leadsTo, statFd, type Stat } from '../sys/stat.ts'
+import { foldsCase } from './case-folding.ts'
 
-const foldingTypes = new Set<number>([FS.CIFS, FS.SMB2, FS.MSDOS, FS.EXFAT, FS.NTFS, FS.NTFS3, FS.HFSPLUS])
 /** Other machines or a FUSE daemon change these without our kernel hearing of it. */
 const remoteTypes = new Set<number>([FS.FUSE, FS.NFS, FS.CEPH, FS.V9FS, FS.AFS, FS.CIFS, FS.SMB2])
 
@@ -55,14 +55,19 @@ export class Root {
     return this.disk.settings
   }
 
-  /** Names that differ in case alone are one file here. */
+  /** Names that differ in case alone are one file in the root. */
   get foldsCase(): boolean {
     return this.#bound?.foldsCase ?? false
   }
 
-  /** It may change without our kernel hearing of it. */
-  get remote(): boolean {
-    return this.#bound?.remote ?? true
+  /** The same of the directory behind `fd`, which `stat` is of: another file system may be mounted there. */
+  foldsCaseIn(fd: number, stat: Stat): boolean {
+    return stat.mntId === this.stat?.mntId ? this.foldsCase : foldsCase(fd)
+  }
+
+  /** Whether the directory behind `fd`, which `stat` is of, may change without our kernel hearing of it. */
+  isRemote(fd: number, stat: Stat): boolean {
+    return stat.mntId === this.stat?.mntId ? (this.#bound?.remote ?? true) : isRemote(fd)
   }
 
   /** RESOLVE_NO_XDEV, unless the disk crosses into what is mounted inside of it. */
@@ -121,9 +126,15 @@ function bind(disk: Disk): Bound | string {
   return {
     fd,
     stat,
-    foldsCase: foldingTypes.has(fileSystem.type) || directoryFolds(fd),
+    foldsCase: foldsCase(fd),
     remote: remoteTypes.has(fileSystem.type),
   }
+}
+
+/** Whether what `fd` lies on may change without our kernel hearing of it. */
+function isRemote(fd: number): boolean {
+  const fileSystem = fstatfs(fd)
+  return typeof fileSystem === 'number' || remoteTypes.has(fileSystem.type)
 }
 
 /** Who the directory at `path` is, for a disk to remember. Throws SystemError. */
@@ -147,12 +158,4 @@ function identityOf(fd: number, stat: Stat, fileSystem: FileSystem): RootIdentit
     ino: stat.ino.toString(),
     ...(typeof handle === 'string' ? { handle } : {}),
   }
-}
-
-function directoryFolds(fd: number): boolean {
-  const readable = openat2(fd, '.', O.RDONLY | O.DIRECTORY)
-  if (readable < 0) return false
-  const folds = foldsCase(readable)
-  close(readable)
-  return folds
 }

@@ -168,7 +168,7 @@ export class Walk {
       throw error instanceof SystemError ? new Fault(refusal(error.errno)) : error
     }
     try {
-      const names = this.#directories.names(fd, stat, this.#root.remote)
+      const names = this.#directories.names(fd, stat, this.#root.isRemote(fd, stat))
       return names instanceof Promise ? names.catch(fail) : names
     } catch (error) {
       return fail(error)
