@@ -2,7 +2,6 @@
  * The operations: number and name of linux/fuse.h, what the request holds, what the answer is, and what is
  * done. What has no row is answered with ENOSYS, and the kernel then does without it.
  */
-import { errno } from '../../lib/sys/errno.ts'
 import { makedev, S } from '../../lib/sys/stat.ts'
 import { NO_HANDLE, SET, type HandleId, type Name, type NodeId } from '../filesystem.ts'
 import { deviceMajor, deviceMinor, encodeDevice, HEADER_OUT, putEntry } from './codec.ts'
@@ -16,7 +15,7 @@ import {
   WRITE,
 } from './flags.ts'
 import * as layout from './structs.ts'
-import { Malformed, type Struct } from './wire.ts'
+import type { Struct } from './wire.ts'
 
 export interface Opcode {
   readonly number: number
@@ -485,13 +484,3 @@ export const opcodes: readonly (Opcode | undefined)[] = Array.from({ length: 64 
 
 export const opcodeName = (number: number): string =>
   opcodes[number]?.name ?? without[number] ?? `opcode ${number}`
-
-/** Serves one request: the answer's length, or minus the errno. Malformed requests are EINVAL. */
-export function serve(opcode: Opcode, x: Exchange): number {
-  try {
-    return opcode.run(x)
-  } catch (thrown) {
-    if (thrown instanceof Malformed) return -errno.EINVAL
-    throw thrown
-  }
-}

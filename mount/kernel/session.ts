@@ -4,7 +4,7 @@ import { readRequest, writeReply } from './device.ts'
 import type { Exchange } from './exchange.ts'
 import { INIT, INIT2 } from './flags.ts'
 import { negotiate, type Wishes } from './negotiate.ts'
-import { FUSE_DESTROY, FUSE_INIT, opcodes, serve } from './opcodes.ts'
+import { FUSE_DESTROY, FUSE_INIT, opcodes } from './opcodes.ts'
 import { initIn, initInExt, initOut } from './structs.ts'
 import { traceReply, traceRequest } from './trace.ts'
 import { Malformed } from './wire.ts'
@@ -83,13 +83,16 @@ export class Session {
     const opcode = opcodes[request.opcode]
     let result: number
     try {
-      if (opcode !== undefined) result = serve(opcode, x)
+      if (opcode !== undefined) result = opcode.run(x)
       else if (request.opcode === FUSE_INIT) result = this.#init()
       else if (request.opcode === FUSE_DESTROY) result = this.#destroy()
       else result = -errno.ENOSYS
     } catch (thrown) {
-      this.#witness.fault(request.opcode, thrown)
-      result = -errno.EIO
+      result = -errno.EINVAL
+      if (!(thrown instanceof Malformed)) {
+        this.#witness.fault(request.opcode, thrown)
+        result = -errno.EIO
+      }
     }
     const nanoseconds = (performance.now() - began) * 1e6
     const { counts, nanoseconds: total } = this.#counters

@@ -11,7 +11,9 @@ export interface Field<T> {
 }
 
 /** The bytes of a request don't make what its opcode needs. Answered with EINVAL, never thrown further. */
-export class Malformed extends Error {}
+export class Malformed extends Error {
+  override readonly name = 'Malformed'
+}
 
 const TWO_32 = 2 ** 32
 
