@@ -181,12 +181,17 @@ class DiskFilesystem implements Filesystem {
     if (from === undefined || to === undefined) return this.#missing()
     if (isHidden(fromName)) return -errno.ENOENT
     if (isHidden(toName)) return -errno.EPERM
-    const toFd = this.#nodes.descriptor(to)
-    if (toFd < 0) return toFd
+    from.pinned = to.pinned = true
+    const result = this.#rename(from, fromName, to, toName, flags, caller)
+    from.pinned = to.pinned = false
+    return result
+  }
+
+  #rename(from: Node, fromName: Name, to: Node, toName: Name, flags: number, caller: Caller | null): number {
     const fromFd = this.#nodes.descriptor(from)
     if (fromFd < 0) return fromFd
-    // The first may have been given up for the second.
-    if (this.#nodes.descriptor(to) !== toFd) return -errno.EAGAIN
+    const toFd = this.#nodes.descriptor(to)
+    if (toFd < 0) return toFd
     const exchange = (flags & RENAME.EXCHANGE) !== 0
     // What is replaced lives on while somebody holds it: its descriptor is taken before its name goes.
     const replaced = flags === 0 ? this.#hold(toFd, toName) : undefined
@@ -206,14 +211,16 @@ class DiskFilesystem implements Filesystem {
   }
 
   link(id: NodeId, toParent: NodeId, toName: Name, caller: Caller | null, entry: Entry): number {
-    const to = this.#parentFor(toParent, toName)
-    if (to < 0) return to
-    const fd = this.#reach(id)
-    if (fd < 0) return fd
-    // Reaching may have opened a parent, and given up this one for it.
     const toFd = this.#parentFor(toParent, toName)
+    if (toFd < 0) return toFd
+    const to = this.#node(toParent)
+    if (to === undefined) return this.#missing()
+    to.pinned = true
+    const fd = this.#reach(id)
+    to.pinned = false
+    if (fd < 0) return fd
     this.#assume(caller)
-    const result = toFd < 0 ? toFd : linkat(AT_FDCWD, descriptorPath(fd), toFd, toName, AT_SYMLINK_FOLLOW)
+    const result = linkat(AT_FDCWD, descriptorPath(fd), toFd, toName, AT_SYMLINK_FOLLOW)
     this.#revert(caller)
     this.#nodes.done(fd)
     return result < 0 ? result : this.#made(toParent, toFd, toName, entry)
@@ -476,7 +483,7 @@ class DiskFilesystem implements Filesystem {
     if (sought < 0) return sought
     const plain = withNodes ? this.#plain : null
     const listed = withNodes ? this.#listed : null
-    const hides = this.#root.hidesMounts()
+    const hides = !this.#crosses && this.#root.holdsMounts
     for (;;) {
       const more = stream.peek()
       if (more <= 0) return more
@@ -654,12 +661,11 @@ class DiskFilesystem implements Filesystem {
     if (isHidden(name)) return -errno.ENOENT
     const fd = this.#nodes.descriptor(directory)
     if (fd < 0) return fd
+    directory.pinned = true
     const node = this.#hold(fd, name)
-    // Keeping its descriptor may have given up the directory's.
-    const again = this.#nodes.descriptor(directory)
-    if (again < 0) return again
+    directory.pinned = false
     this.#assume(caller)
-    const result = unlinkat(again, name, flags)
+    const result = unlinkat(fd, name, flags)
     this.#revert(caller)
     if (result >= 0 && node !== undefined) this.#lost(node, directory, nameText(name))
     return result

@@ -1,40 +1,51 @@
-/** The root that a file system hangs from: who it must be, whether it is there, and what is mounted inside. */
+/**
+ * The root that a file system hangs from: who it must be, whether it is there, and whether something is mounted
+ * inside of it. Asked about before each operation, it asks the host at most once a second.
+ */
+import type { RootIdentity } from '../lib/disk.ts'
+import { descriptorPath } from '../lib/sys/attributes.ts'
 import { SystemError } from '../lib/sys/errno.ts'
-import { must } from '../lib/sys/libc.ts'
+import { FS } from '../lib/sys/filesystem.ts'
+import { mountsInside } from '../lib/sys/mountinfo.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../lib/sys/open.ts'
-import { emptyStat, statInto } from '../lib/sys/stat.ts'
+import { emptyStat, leadsTo, statInto } from '../lib/sys/stat.ts'
 import { emptyStatFs, statFs } from '../lib/sys/statfs.ts'
+import { identify } from '../lib/tree/root.ts'
+import { cstring, type CString } from '../lib/sys/libc.ts'
 import type { DiskSource } from './disk-source.ts'
 import { Nodes } from './nodes.ts'
 
-/** Birth times change there when a file is copied up (linux/magic.h). */
-const OVERLAYFS_SUPER_MAGIC = 0x794c7630
+/** Milliseconds. */
 const checkEvery = 1000
+const defaultLimit = 4096
 
 export class DiskRoot {
   readonly nodes: Nodes
   readonly #source: DiskSource
-  readonly #stat = emptyStat()
-  #offline = false
+  readonly #path: CString
+  /** Where nobody says who it must be: whoever was found first. */
+  #who: RootIdentity | null
+  #offline = true
+  #holdsMounts = false
+  #closed = false
   /** Milliseconds since the epoch. */
-  #checked = 0
+  #checked: number
 
+  /** Throws SystemError when it can't be opened and nothing is known of who it should be. */
   constructor(source: DiskSource) {
     this.#source = source
-    const fd = must(openat2(AT_FDCWD, source.root, O.PATH | O.DIRECTORY), 'openat2', source.root)
-    const stat = emptyStat()
-    const fileSystem = emptyStatFs()
-    const result = Math.min(statInto(fd, '', AT_EMPTY_PATH, stat), statFs(fd, fileSystem))
-    if (result < 0) {
-      close(fd)
-      throw new SystemError(-result, 'statx', source.root)
-    }
-    const limit = source.maxDescriptors > 0 ? source.maxDescriptors : 4096
-    this.nodes = new Nodes(fd, stat, limit, fileSystem.type !== OVERLAYFS_SUPER_MAGIC)
+    this.#who = source.identity
+    this.#path = cstring(Buffer.from(source.root))
+    this.nodes = new Nodes(source.maxDescriptors > 0 ? source.maxDescriptors : defaultLimit)
+    const result = this.#bind()
+    if (result < 0 && source.identity === null) throw new SystemError(-result, 'openat2', source.root)
+    this.#holdsMounts = mountsInside(source.root).length > 0
+    this.#checked = Date.now()
   }
 
-  /** Whether the root is away. Asks the path at most once a second. */
+  /** Whether the root is away, or not the one that the disk remembers. */
   get offline(): boolean {
+    if (this.#closed) return true
     const now = Date.now()
     if (now - this.#checked >= checkEvery || now < this.#checked) {
       this.#checked = now
@@ -43,34 +54,46 @@ export class DiskRoot {
     return this.#offline
   }
 
-  /** Whether something may be mounted inside the root that must not be shown. */
-  hidesMounts(): boolean {
-    return !this.#source.crossDevices
+  /** Whether something is mounted inside of it. */
+  get holdsMounts(): boolean {
+    return this.#holdsMounts
   }
 
   close(): void {
+    this.#closed = true
     this.nodes.releaseAll()
   }
 
   #check(): void {
-    const { root, rootStat } = this.nodes
-    const { ino, dev } = rootStat
-    const result = statInto(AT_FDCWD, this.#source.root, 0, this.#stat)
-    const there = result >= 0 && this.#stat.ino === ino && this.#stat.dev === dev
-    if (!there) {
-      if (!this.#offline) this.nodes.releaseAll()
-      this.#offline = true
-      return
-    }
-    if (!this.#offline) return
-    const fd = openat2(AT_FDCWD, this.#source.root, O.PATH | O.DIRECTORY)
-    if (fd < 0) return
-    if (statInto(fd, '', AT_EMPTY_PATH, this.#stat) < 0 || this.#stat.ino !== ino || this.#stat.dev !== dev) {
+    this.#holdsMounts = mountsInside(this.#source.root).length > 0
+    if (!this.#offline && leadsTo(AT_FDCWD, this.#path, this.nodes.rootStat)) return
+    // Its file system can be unmounted now.
+    if (!this.#offline) this.nodes.releaseAll()
+    this.#offline = true
+    this.#bind()
+  }
+
+  /** 0, or less with the root left offline. */
+  #bind(): number {
+    const fd = openat2(AT_FDCWD, this.#path, O.PATH | O.DIRECTORY)
+    if (fd < 0) return fd
+    const stat = emptyStat()
+    const fileSystem = emptyStatFs()
+    const result = Math.min(statInto(fd, '', AT_EMPTY_PATH, stat), statFs(fd, fileSystem))
+    const now = identify(descriptorPath(fd))
+    this.#who ??= now
+    if (result < 0 || !isSame(now, this.#who)) {
       close(fd)
-      return
+      return Math.min(result, -1)
     }
-    rootStat.mntId = this.#stat.mntId
-    root.fd = fd
+    // A file that overlayfs copies up is born again.
+    this.nodes.bind(fd, stat, fileSystem.type !== FS.OVERLAY)
     this.#offline = false
+    return 0
   }
 }
+
+const isSame = (now: RootIdentity, then: RootIdentity): boolean =>
+  now.fileSystem === then.fileSystem &&
+  now.ino === then.ino &&
+  (now.handle === undefined || then.handle === undefined || now.handle === then.handle)

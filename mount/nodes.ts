@@ -35,6 +35,8 @@ export class Node {
   fd = -1
   /** Where it stands among those whose descriptor may be given up; -1: not there. */
   slot = -1
+  /** In use by the operation at hand: its descriptor stays. */
+  pinned = false
   /** Used since the clock's hand came by. */
   touched = false
   /** Descriptors of the handles that are open on it. */
@@ -62,11 +64,13 @@ export const nameText = (name: Uint8Array): string =>
 
 export class Nodes {
   readonly root: Node
-  readonly rootStat: MutableStat
-  readonly #trustsBirth: boolean
+  /** Of the root; all zeros until `bind`. */
+  readonly rootStat = emptyStat()
+  #trustsBirth = false
   readonly #byId = new Map<number, Node>()
   readonly #byKey = new Map<number | string, Node>()
   #nextId = ROOT + 1
+  #rootKey: number | string = -1
   #lookups = 0
   /** Descriptors of nodes but for the root's. */
   #held = 0
@@ -78,15 +82,23 @@ export class Nodes {
   #transient = -1
   readonly #stat = emptyStat()
 
-  /** Takes over `rootFd`, an O_PATH descriptor of the root whose attributes are `rootStat`. */
-  constructor(rootFd: number, rootStat: MutableStat, limit: number, trustsBirth: boolean) {
-    this.rootStat = rootStat
-    this.#trustsBirth = trustsBirth
+  /** Keeps at most `limit` descriptors, but for those of files without a name, which can't be had again. */
+  constructor(limit: number) {
     this.#limit = Math.max(limit, 16)
-    this.root = new Node(ROOT, this.keyOf(rootStat), this.#birthOf(rootStat), S.IFDIR)
-    this.root.fd = rootFd
+    this.root = new Node(ROOT, 0, 0, S.IFDIR)
     this.#byId.set(ROOT, this.root)
-    this.#byKey.set(this.root.key, this.root)
+  }
+
+  /**
+   * Takes over `fd`, an O_PATH descriptor of the root with those attributes. Another time, after `releaseAll`, it
+   * must be the same root again, whatever device number its file system has now.
+   */
+  bind(fd: number, stat: MutableStat, trustsBirth: boolean): void {
+    Object.assign(this.rootStat, stat)
+    this.#trustsBirth = trustsBirth
+    this.root.fd = fd
+    this.#rootKey = this.keyOf(stat)
+    this.#byKey.set(this.#rootKey, this.root)
   }
 
   get count(): number {
@@ -125,6 +137,7 @@ export class Nodes {
   }
 
   is(node: Node, stat: MutableStat): boolean {
+    if (node === this.root) return this.keyOf(stat) === this.#rootKey
     return (
       node.key === this.keyOf(stat) &&
       node.type === (stat.mode & S.IFMT) &&
@@ -315,7 +328,7 @@ export class Nodes {
       if (this.#hand >= this.#ring.length) this.#hand = 0
       const node = this.#ring[this.#hand]
       if (node === undefined) return
-      if (!node.touched) {
+      if (!node.touched && !node.pinned) {
         this.#letGo(node)
         return
       }
