@@ -115,22 +115,30 @@ function asFault(thrown: unknown): Fault {
 
 /** The body as JSON; an absent one is an empty object. Throws EntityTooLarge, BadRequest. */
 async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
-  const tooLarge = () =>
-    new Fault('EntityTooLarge', `a request's body is at most ${limit} bytes`, {
-      headers: { Connection: 'close' },
-    })
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge()
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > limit) throw tooLarge()
-    chunks.push(chunk)
-  }
-  if (length === 0) return {}
+  const body = await readBody(request, limit)
+  if (body.length === 0) return {}
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch {
     throw new Fault('BadRequest', 'the body is not JSON in UTF-8')
   }
+}
+
+/** What is too much is read and dropped, so that a client which is still writing gets to read the answer. */
+function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= limit) chunks.push(chunk)
+      else chunks.length = 0
+    })
+    request.once('end', () => {
+      if (length <= limit) resolve(Buffer.concat(chunks))
+      else reject(new Fault('EntityTooLarge', `a request's body is at most ${limit} bytes`))
+    })
+    request.once('error', () => reject(new Fault('IncompleteBody')))
+    request.once('close', () => reject(new Fault('IncompleteBody')))
+  })
 }
