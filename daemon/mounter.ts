@@ -29,11 +29,13 @@ process.umask(0)
 
 let log: Log | undefined
 let session: MountSession | undefined
+/** Settled when the mount stands, or never will. */
+let started: Promise<void> = Promise.resolve()
 let stopping = false
 
 const line = lineToPrimary<ToMount, FromMount>(
   (message) => {
-    if (message.type === 'start') void start(message.config, message.mount)
+    if (message.type === 'start') started = start(message.config, message.mount)
     else if (message.type === 'unmount') void release()
     else void stop(message.drain, false)
   },
@@ -122,6 +124,8 @@ async function stop(drain: number, force: boolean): Promise<void> {
   if (stopping) return
   stopping = true
   const deadline = Date.now() + drain / 2
+  // Leaving in the middle of mount(2) would leave a dead mount behind.
+  await started
   const mounted = session
   if (mounted === undefined) return leave(0)
   for (let said = false; ;) {

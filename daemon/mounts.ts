@@ -5,6 +5,7 @@
 import type { Config } from '../lib/config.ts'
 import type { DiskId } from '../lib/disk.ts'
 import type { Log } from '../lib/log.ts'
+import { diskSource } from '../mount/disk-source.ts'
 import { Child } from './child.ts'
 import type { ProcessView } from './control/schema.ts'
 import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
@@ -20,9 +21,8 @@ interface Mount {
 /** Milliseconds for an unmount to be done. */
 const unmountTime = 10_000
 
-/** What a mount process can't change while it runs. Tags and the like are no reason to unmount. */
-const essence = ({ disk, ...rest }: MountRecord) =>
-  JSON.stringify([rest, disk.id, disk.root, disk.identity, disk.alias, disk.settings])
+/** What a mount process can't change while it runs. Tags and what S3 alone heeds are no reason to unmount. */
+const essence = ({ disk, ...rest }: MountRecord) => JSON.stringify([rest, disk.alias, diskSource(disk)])
 
 export class Mounts {
   readonly #config: Config

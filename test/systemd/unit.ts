@@ -111,7 +111,7 @@ t.test('the unit', { skip: missing !== undefined && !required ? missing : false 
     )
     t.not(container.must('systemctl show twofold --property=MainPID --value'), pid)
     t.equal(container.must('cat /mnt/twofold/data/greeting.txt'), 'hello')
-    t.equal(getObject(container, user, 'greeting.txt'), '200 hello\n')
+    t.equal(getObject(container, user, 'greeting.txt'), '200 hello')
     t.equal(mounts(container).trim().split('\n').length, 1, 'one mount, none left over')
   })
 
@@ -125,7 +125,7 @@ t.test('the unit', { skip: missing !== undefined && !required ? missing : false 
       container.must('systemctl show twofold --property=Result,ExecMainStatus'),
       'Result=success\nExecMainStatus=0',
     )
-    t.equal(container.run('pgrep -f /opt/twofold').stdout, '')
+    t.equal(container.run('pgrep -f "[/]opt/twofold"').stdout, '')
     t.equal(container.must('cat /srv/data/greeting.txt'), 'hello')
   })
 
