@@ -12,6 +12,7 @@ import {
 } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Keyring } from '../../lib/auth/keyring.ts'
+import { requireEmptyPayload } from '../../lib/auth/sigv4-payload.ts'
 import type { Config } from '../../lib/config.ts'
 import type { Disk, S3User } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
@@ -111,6 +112,7 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
         rawHeaders: request.rawHeaders,
         now: Date.now(),
       })
+      if (!hasBody(request)) requireEmptyPayload(verified.payload)
       user = verified.user.accessKeyId
       disk = verified.user.diskId
 
