@@ -47,20 +47,22 @@ async function sniff(fd: number, stamp: string): Promise<string> {
 
 /** `bytes` are a file's first ones. */
 export async function typeOfBytes(bytes: Uint8Array): Promise<string> {
+  // A byte order mark looks like the beginning of an MPEG frame.
+  if (isText(bytes, 'utf-16le') || isText(bytes, 'utf-16be')) return 'text/plain; charset=utf-16'
   const found = await fileTypeFromBuffer(bytes).catch(() => undefined)
-  return found?.mime ?? textType(bytes) ?? unknownType
+  if (found !== undefined) return found.mime
+  return isText(bytes, 'utf-8') ? 'text/plain; charset=utf-8' : unknownType
 }
 
-/** Text is UTF-8 without control characters other than white space, escapes and backspaces. */
-function textType(bytes: Uint8Array): string | undefined {
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff))
-    return 'text/plain; charset=utf-16'
-  let text: string
+/** Text has no control characters other than white space, escapes and backspaces; in UTF-16 it has a mark. */
+function isText(bytes: Uint8Array, encoding: 'utf-8' | 'utf-16le' | 'utf-16be'): boolean {
+  if (encoding === 'utf-16le' && !(bytes[0] === 0xff && bytes[1] === 0xfe)) return false
+  if (encoding === 'utf-16be' && !(bytes[0] === 0xfe && bytes[1] === 0xff)) return false
   try {
     // The last character may be cut in two.
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true })
+    return !/[\0-\x07\x0e-\x1a\x1c-\x1f\x7f]/.test(text)
   } catch {
-    return undefined
+    return false
   }
-  return /[\0-\x07\x0e-\x1a\x1c-\x1f\x7f]/.test(text) ? undefined : 'text/plain; charset=utf-8'
 }
