@@ -2,6 +2,8 @@
  * The operations: number and name of linux/fuse.h, what the request holds, what the answer is, and what is
  * done. What has no row is answered with ENOSYS, and the kernel then does without it.
  */
+import { errno } from '../../lib/sys/errno.ts'
+import { SEEK } from '../../lib/sys/file.ts'
 import { makedev, S } from '../../lib/sys/stat.ts'
 import { NO_HANDLE, SET, type HandleId, type Name, type NodeId } from '../filesystem.ts'
 import { deviceMajor, deviceMinor, encodeDevice, HEADER_OUT, putEntry } from './codec.ts'
@@ -442,7 +444,9 @@ const rows: readonly Opcode[] = [
   }),
   opcode(46, 'LSEEK', layout.lseekIn, 0, layout.lseekOut, (x) => {
     const a = x.request.take(layout.lseekIn)
-    const offset = x.filesystem.lseek(handle(a.fh), a.offset, a.whence)
+    if (a.whence !== SEEK.DATA && a.whence !== SEEK.HOLE) return -errno.EINVAL
+    // A directory's offset may be a bigint.
+    const offset = Number(x.filesystem.lseek(handle(a.fh), a.offset, a.whence))
     return offset < 0 ? offset : x.reply.put(layout.lseekOut, { offset })
   }),
   opcode(47, 'COPY_FILE_RANGE', layout.copyFileRangeIn, 0, writeOut, (x) => {
