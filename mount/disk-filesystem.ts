@@ -72,7 +72,7 @@ import { nameText, type Node, type Nodes } from './nodes.ts'
 const openFlags = O.ACCMODE | O.APPEND | O.NOATIME | O.SYNC
 const HIDDEN = Buffer.from('.twofold\0')
 /** Beyond so many nodes readdir looks nothing up any more; names that are asked for still are. */
-const maxListedNodes = 1_000_000
+const maxListedNodes = 250_000
 
 /** Throws SystemError when the root can't be opened, unless it is merely not who it should be: then EIO until it is. */
 export function openDiskFilesystem(source: DiskSource, credentials: Credentials | null): Filesystem {
