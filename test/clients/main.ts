@@ -13,7 +13,7 @@ import { clients, type Client } from './catalogue.ts'
 import { succeed } from './command.ts'
 import { installJava, installJavaScript, installPython, Missing, sources } from './install.ts'
 import { Report } from './report.ts'
-import { expectWritten, fingerprint, type ClientDoor, type Setup } from './setup.ts'
+import { expectWritten, sameSnapshot, snapshot, type ClientDoor, type Setup } from './setup.ts'
 
 const requireAll = process.env['TWOFOLD_REQUIRE_ALL'] !== undefined
 const wanted = process.argv.slice(2)
@@ -86,7 +86,7 @@ async function tryClient(client: Client, directory: string, setup: Omit<Setup, '
     file,
     JSON.stringify({ door, objects: Object.fromEntries(tree.objects), markers: [...tree.markers], work }),
   )
-  const before = fingerprint(tree.root)
+  const before = snapshot(tree.root)
   const started = performance.now()
   try {
     await client.run({ ...setup, work, file, env: environment(door, work) }, about)
@@ -94,7 +94,7 @@ async function tryClient(client: Client, directory: string, setup: Omit<Setup, '
     about.notOk('runs to its end', error instanceof Error ? (error.stack ?? error.message) : String(error))
   }
   await about.check('leaves the tree as it was', () => {
-    if (fingerprint(tree.root) !== before) throw new Error('names, sizes or times have changed')
+    sameSnapshot(snapshot(tree.root), before)
   })
   rmSync(work, { recursive: true })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)

@@ -85,12 +85,20 @@ export function sameDirectory(tree: Tree, directory: string, prefix = ''): void 
 }
 
 /** Everything that a write through the bucket could change: names, kinds, sizes and times of the whole root. */
-export function fingerprint(root: string): string {
-  const digest = createHash('sha256')
-  const names = readdirSync(root, { recursive: true }).map(String).sort()
-  for (const name of ['', ...names]) {
-    const { mode, size, mtimeMs, ino } = lstatSync(join(root, name))
-    digest.update(JSON.stringify([name, mode, size, mtimeMs, ino]))
-  }
-  return digest.digest('hex')
+export function snapshot(root: string): ReadonlyMap<string, string> {
+  const names = readdirSync(root, { recursive: true }).map(String)
+  return new Map(
+    ['', ...names].map((name) => {
+      const { mode, size, mtimeNs, ino } = lstatSync(join(root, name), { bigint: true })
+      return [name, `inode ${ino}, mode ${mode.toString(8)}, ${size} bytes, ${mtimeNs} ns`]
+    }),
+  )
+}
+
+/** Throws unless the tree is as it was, with what has changed. */
+export function sameSnapshot(got: ReadonlyMap<string, string>, want: ReadonlyMap<string, string>): void {
+  const names = new Set([...got.keys(), ...want.keys()])
+  const changed = [...names].filter((name) => got.get(name) !== want.get(name))
+  const lines = changed.map((name) => `${JSON.stringify(name)}: was ${want.get(name)}; is ${got.get(name)}`)
+  if (lines.length > 0) throw new Error(lines.join('\n'))
 }

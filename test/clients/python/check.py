@@ -35,8 +35,11 @@ prompt_seconds = 20
 def check(name):
     try:
         yield
-    except Exception:
-        print("# " + traceback.format_exc().rstrip().replace("\n", "\n# "))
+    except Exception as error:
+        # Where the script stood, and what was thrown: the libraries' own frames say little.
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+        said = traceback.format_list(frames[1:]) + traceback.format_exception_only(error)
+        print("# " + "".join(said).rstrip().replace("\n", "\n# "))
         print(f"not ok - {name}", flush=True)
     else:
         print(f"ok - {name}", flush=True)
