@@ -37,7 +37,8 @@ export async function rclone({ door, tree, work, bin, env, laidOut }: Setup, rep
     })
   }
 
-  const options = { env: remote('Other') }
+  // By itself rclone takes a composed and a decomposed name for one file, on any S3.
+  const options = { env: { ...remote('Other'), RCLONE_NO_UNICODE_NORMALIZATION: 'true' } }
   await report.check('lsf -R --fast-list gives every file', async () => {
     const { stdout } = await succeed(program, ['lsf', '-R', '--files-only', '--fast-list', root], options)
     sameKeys(stdout.split('\n').filter(Boolean), keys)
