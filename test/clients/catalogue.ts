@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { awsCli } from './aws-cli.ts'
 import { sources } from './install.ts'
+import { printed } from './printed.ts'
 import { rclone } from './rclone.ts'
 import type { Report } from './report.ts'
 import { s3cmd } from './s3cmd.ts'
@@ -51,6 +52,7 @@ export const clients: readonly Client[] = [
     run: (setup, report) =>
       runScript(setup, report, 'java', ['-cp', join(setup.jars, '*'), join(sources, 'java', 'S3a.java')]),
   },
+  { name: 'printed configurations', needs: 'python', run: printed },
   python('minio, obstore, DataFusion, smart_open', 'object_stores.py'),
   javascript('minio, aws4fetch, hyparquet', 'small-clients.js'),
 ]

@@ -7,6 +7,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { clientConfigs } from '../../daemon/cli/client-configs.ts'
 import { startDaemon, type Daemon } from '../fixtures/daemon.ts'
 import { buildTree, layOut, type Tree } from '../fixtures/tree.ts'
 import { clients, type Client } from './catalogue.ts'
@@ -84,7 +85,16 @@ async function tryClient(client: Client, directory: string, setup: Omit<Setup, '
   const { door, tree } = setup
   writeFileSync(
     file,
-    JSON.stringify({ door, objects: Object.fromEntries(tree.objects), markers: [...tree.markers], work }),
+    JSON.stringify({
+      door,
+      objects: Object.fromEntries(tree.objects),
+      markers: [...tree.markers],
+      work,
+      // As `twofold doctor` prints them.
+      properties: clientConfigs
+        .filter(({ kind }) => kind === 'properties')
+        .flatMap(({ lines }) => lines(door)),
+    }),
   )
   const before = snapshot(tree.root)
   const started = performance.now()

@@ -74,13 +74,11 @@ public class S3a {
 
     Configuration configuration = new Configuration(false);
     configuration.set("fs.s3a.impl", "org.apache.hadoop.fs.s3a.S3AFileSystem");
-    configuration.set("fs.s3a.endpoint", door.get("endpoint").asString());
-    configuration.set("fs.s3a.endpoint.region", door.get("region").asString());
-    configuration.set("fs.s3a.access.key", door.get("accessKeyId").asString());
-    configuration.set("fs.s3a.secret.key", door.get("secretAccessKey").asString());
+    for (JsonNode property : setup.get("properties").asArray()) {
+      String[] parts = property.asString().split("=", 2);
+      configuration.set(parts[0], parts[1]);
+    }
     configuration.set("fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider");
-    configuration.set("fs.s3a.path.style.access", "true");
-    configuration.set("fs.s3a.connection.ssl.enabled", "false");
     configuration.set("fs.s3a.buffer.dir", setup.get("work").asString());
     configuration.set("fs.s3a.attempts.maximum", "2");
     configuration.set("fs.s3a.retry.limit", "1");
