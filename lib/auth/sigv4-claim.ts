@@ -163,7 +163,7 @@ function fromQuery(query: Parameters, headers: OwnHeaders, service: string): Cla
     if (!queryNames.has(name)) continue
     if (found.has(name)) throw malformed(`The query parameter ${name} is there more than once`)
     // In canonical encoding, which decodeURIComponent takes unless it is no UTF-8.
-    found.set(name, decodeOr(value, ''))
+    found.set(name, value.includes('%') ? decodeOr(value, '') : value)
   }
   const algorithm = found.get('X-Amz-Algorithm')
   if (algorithm !== undefined && algorithm !== 'AWS4-HMAC-SHA256') {

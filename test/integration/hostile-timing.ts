@@ -336,6 +336,7 @@ t.test('altogether', async (t) => {
   t.ok((await count()) <= before + 2, 'as many descriptors as before')
   t.same(openFiles(), [])
   t.same(scene.audit(), [], 'no answer is wrong in itself')
+  t.same(scene.auditLog(), [], 'nor is a line of the log')
 })
 
 /** Open descriptors of all processes, sockets of connections that just ended not counted. */
