@@ -17,6 +17,7 @@ import { errno, SystemError } from '../lib/sys/errno.ts'
 import { must, preload } from '../lib/sys/libc.ts'
 import { MNT, umount2, UMOUNT_NOFOLLOW } from '../lib/sys/mount.ts'
 import { isMounted } from '../lib/sys/mountinfo.ts'
+import { deviceRefusal } from './device-refusal.ts'
 import { openDiskFilesystem } from './disk-filesystem.ts'
 
 import type { Engine, Feature, MountOptions, MountSession, MountStatistics } from './engine.ts'
@@ -53,9 +54,11 @@ export const fuseNativeEngine: Engine = {
   supports: new Set<Feature>(['longPaths', 'unlinkedOpen', 'xattrFlags']),
 
   unavailable() {
-    if (!existsSync('/dev/fuse')) return '/dev/fuse is missing: load the module fuse (modprobe fuse)'
-    if (!isRoot && fusermount() === undefined)
-      return 'fusermount is missing: install the package fuse (or fuse3)'
+    const closed = deviceRefusal()
+    if (closed !== null) return closed
+    // libfuse knows it by this name only.
+    if (!isRoot && !fusermount()?.endsWith('/fusermount'))
+      return 'fusermount is missing, which mounts for those who are not root: install "fuse" or "fuse3"'
     try {
       fuseNative()
       return null

@@ -1,10 +1,11 @@
 /** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { close } from '../../lib/sys/open.ts'
 import { exitNow } from '../../lib/sys/process.ts'
+import { deviceRefusal } from '../device-refusal.ts'
 import type { DiskSource } from '../disk-source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import { attach, detach } from './attach.ts'
@@ -14,14 +15,8 @@ import { OPCODES } from './session.ts'
 import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
 
 function unavailable(): string | null {
-  if (process.geteuid?.() === 0) {
-    try {
-      accessSync('/dev/fuse', constants.R_OK | constants.W_OK)
-      return null
-    } catch {
-      return '/dev/fuse is missing: load the kernel module "fuse" (in a container: --device /dev/fuse)'
-    }
-  }
+  const closed = deviceRefusal()
+  if (closed !== null || process.geteuid?.() === 0) return closed
   if (['/usr/local/bin', '/usr/bin', '/bin'].some((directory) => existsSync(`${directory}/fusermount3`)))
     return null
   return 'fusermount3 is missing, which mounts for those who are not root: install "fuse3"'
