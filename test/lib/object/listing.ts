@@ -1,8 +1,11 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   closeSync,
+  linkSync,
   mkdirSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -293,8 +296,10 @@ t.test('random trees list as a plain search finds them', async (t) => {
 t.test('a large directory shows each change at the next page', async (t) => {
   const dir = t.testdir({})
   const names = new Set<string>()
+  writeFileSync(join(dir, 'f'), '')
+  names.add('f')
   const add = (name: string) => {
-    writeFileSync(join(dir, name), '')
+    linkSync(join(dir, 'f'), join(dir, name))
     names.add(name)
   }
   for (let i = 0; i < 9000; i++) add(`f${i}`)
@@ -304,7 +309,7 @@ t.test('a large directory shows each change at the next page', async (t) => {
   await check('cold')
   for (let i = 0; i < 300; i++) {
     const after = `f${(i * 31) % 9000}`
-    const [fresh, gone] = [`${after}-new`, [...names][i * 7] ?? '']
+    const [fresh, gone] = [`${after}-new`, [...names][i * 7 + 1] ?? '']
     add(fresh)
     unlinkSync(join(dir, gone))
     names.delete(gone)
@@ -338,4 +343,112 @@ t.test('pages asked at once while a large directory is read are all right', asyn
   const pages = [bucket.page({ after: 'f5', limit: 2 }), bucket.page({ after: 'f5', limit: 2 })]
   await first
   for (const page of await Promise.all(pages)) t.equal(page.contents[0]?.key, 'f5-now')
+})
+
+t.test('a deep tree lists with few descriptors', async (t) => {
+  const dir = t.testdir({})
+  const expected: string[] = []
+  let path = ''
+  for (let i = 0; i < 40; i++) {
+    for (const name of ['a', 'z']) {
+      writeFileSync(join(dir, `${path}${name}`), '')
+      expected.push(`${path}${name}`)
+    }
+    path += 'm/'
+    mkdirSync(join(dir, path))
+  }
+  expected.push(path)
+  expected.sort(compareKeys)
+  const bucket = new Bucket(t, dir)
+  const open = () => readdirSync('/proc/self/fd').length
+  const before = open()
+  t.same(await bucket.all(), expected)
+  t.same(await bucket.all({ limit: 3 }), expected)
+  t.ok(open() <= before + 2)
+})
+
+t.test('a listing leaves no descriptor open, whatever becomes of it', async (t) => {
+  const dir = t.testdir({ root: { a: { b: { f: '' }, g: '' }, h: '' } })
+  const root = join(dir, 'root')
+  const bucket = new Bucket(t, root)
+  const open = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(root)
+      } catch {
+        return false
+      }
+    }).length
+  await bucket.page({ limit: 1 })
+  await bucket.page({ prefix: 'a/', limit: 1 })
+  await bucket.page({ delimited: true, after: 'a/b/e' })
+  await bucket.page({ prefix: 'none/' })
+  t.equal(open(), 1)
+  renameSync(root, join(dir, 'away'))
+  await t.rejects(bucket.page(), { code: 'DiskOffline' })
+  mkdirSync(root)
+  await t.rejects(bucket.page(), { code: 'DiskOffline' })
+  rmSync(root, { recursive: true })
+  renameSync(join(dir, 'away'), root)
+  t.same(await bucket.all(), ['a/b/f', 'a/g', 'h'])
+  t.equal(open(), 1)
+})
+
+t.test('thousands of links that lead nowhere hold nobody up', async (t) => {
+  const dir = t.testdir({ z: '' })
+  for (let i = 0; i < 3000; i++) symlinkSync('none', join(dir, `l${i}`))
+  const bucket = new Bucket(t, dir)
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  t.same(await bucket.all(), ['z'])
+  clearInterval(timer)
+  t.ok(turns > 0, 'the event loop turned meanwhile')
+})
+
+t.test('what is mounted inside is not shown, unless the disk crosses', async (t) => {
+  const dir = t.testdir({ m: { hidden: '' }, n: '' })
+  const mountpoint = join(dir, 'm')
+  if (spawnSync('mount', ['-t', 'tmpfs', 'none', mountpoint]).status !== 0)
+    return t.comment('not checked: mounting needs root')
+  try {
+    writeFileSync(join(mountpoint, 'f'), '')
+    const bucket = new Bucket(t, dir)
+    t.same(await bucket.all(), ['n'])
+    t.same(await bucket.all({ delimited: true }), ['n'])
+    t.same(await bucket.all({ prefix: 'm/' }), [])
+    const crossing = new Bucket(t, dir, { crossDevices: true })
+    t.same(await crossing.all(), ['m/f', 'n'])
+    t.same(await crossing.all({ delimited: true }), ['m/', 'n'])
+  } finally {
+    spawnSync('umount', ['-l', mountpoint])
+  }
+})
+
+t.test('links swapped while a bucket is listed never show what lies outside', async (t) => {
+  const dir = t.testdir({ out: { secret: 'x' }, root: { d: { plain: '' }, e: { f: '' } } })
+  const root = join(dir, 'root')
+  const script = `
+    const fs = require('fs'); process.chdir(${JSON.stringify(root)})
+    for (;;) {
+      for (const target of ['e', '../out', 'd', '/etc']) { fs.symlinkSync(target, 'tmp'); fs.renameSync('tmp', 'swap') }
+      fs.renameSync('d', 'moved'); fs.symlinkSync('../out', 'd'); fs.unlinkSync('d'); fs.renameSync('moved', 'd')
+    }`
+  const swapper = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
+  const gone = once(swapper, 'exit')
+  const seen = new Set<string>()
+  try {
+    await new Promise((done) => setTimeout(done, 300))
+    const bucket = new Bucket(t, root)
+    for (let i = 0; i < 3000; i++) for (const key of await bucket.all()) seen.add(key)
+    for (let i = 0; i < 1000; i++) for (const key of await bucket.all({ prefix: 'swap/' })) seen.add(key)
+  } finally {
+    t.equal(swapper.exitCode, null)
+    swapper.kill('SIGKILL')
+    await gone
+  }
+  t.ok(seen.has('swap/f'))
+  t.same(
+    [...seen].filter((key) => !/^(?:tmp|swap|d|moved)\/(?:plain|f)?$|^e\/f$|^swap$/.test(key)),
+    [],
+  )
 })
