@@ -10,9 +10,16 @@ import type { DiskSource } from '../disk-source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import { attach, detach } from './attach.ts'
 import { notifyEntries } from './notify.ts'
+import { LANES, Lanes } from './lanes.ts'
 import { opcodeName } from './opcodes.ts'
 import { OPCODES } from './session.ts'
-import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
+import {
+  Figures,
+  type FromThread,
+  type LaneStart,
+  type ThreadStart,
+  type ToThread,
+} from './thread-messages.ts'
 
 function unavailable(): string | null {
   const closed = deviceRefusal()
@@ -40,12 +47,21 @@ class KernelSession implements MountSession {
     this.#device = device
     this.#passthrough = options.passthrough && process.geteuid?.() === 0
     const shared = new SharedArrayBuffer(Figures.bytes)
+    const lanes = new SharedArrayBuffer(Lanes.bytes)
+    const laneThreads: Worker[] = []
+    const startLanes = () => {
+      for (let index = 0; index < LANES; index++) {
+        const workerData: LaneStart = { device, lanes, index, root: disk.root }
+        laneThreads.push(new Worker(new URL('./lane.js', import.meta.url), { workerData }))
+      }
+    }
     this.#figures = new Figures(shared)
     const start: ThreadStart = {
       device,
       disk,
       options: { ...options, passthrough: this.#passthrough },
       shared,
+      lanes,
     }
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: start })
     const { promise: ready, resolve: isReady, reject: isNot } = withResolvers()
@@ -53,6 +69,7 @@ class KernelSession implements MountSession {
     let ended: number | null = null
     this.#worker.on('message', (message: FromThread) => {
       if (message.type === 'ready') isReady()
+      else if (message.type === 'lanes') startLanes()
       else if (message.type === 'notice') this.notice ??= message.text
       else if (message.type === 'fault') process.emitWarning(message.text)
       else if (message.type === 'resolved') this.#questions.get(message.id)?.(message.nodes)
@@ -65,7 +82,7 @@ class KernelSession implements MountSession {
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
         process.off('exit', leave)
-        close(device)
+        void Promise.all(laneThreads.map((lane) => lane.terminate())).then(() => close(device))
         if (ended === 0) resolve()
         else reject(new SystemError(ended ?? errno.EIO, 'read', '/dev/fuse'))
       })

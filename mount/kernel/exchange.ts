@@ -5,6 +5,7 @@ import type { AttributeChanges, Entry, Filesystem, HandleId, Opened } from '../f
 import type { Backings } from './backings.ts'
 import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './codec.ts'
 import { DirentPacker } from './dirent.ts'
+import { DEFERRED, type Job, type Lanes } from './lanes.ts'
 
 export interface Limits {
   /** Bytes of data in one WRITE. */
@@ -40,6 +41,8 @@ export class Exchange {
   setxattrExtended = false
   bytesRead = 0
   bytesWritten = 0
+  /** Where slow calls go; null: they are done here. */
+  lanes: Lanes | null = null
   /** Called by STATFS, which is how our own process knocks at a thread that waits in read(2). */
   onKnock: () => void = () => {}
 
@@ -60,5 +63,15 @@ export class Exchange {
   /** Answers with `entry.attributes`. */
   attributesReply(result: number): number {
     return result < 0 ? result : putAttrOut(this.reply.view, HEADER_OUT, this.entry.attributes, this.valid)
+  }
+
+  /** Leaves a slow call to a lane, or does it here. */
+  slowly(
+    job: Partial<Job> & { readonly operation: number; readonly fd: number },
+    here: () => number,
+  ): number {
+    if (this.lanes === null || job.fd < 0) return here()
+    const whole = { to: -1, mode: 0, offset: 0, toOffset: 0, length: 0, ...job }
+    return this.lanes.give(whole, this.request) === DEFERRED ? DEFERRED : here()
   }
 }

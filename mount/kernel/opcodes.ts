@@ -56,6 +56,14 @@ const opcode = <T>(
 const handle = (fh: number): HandleId => fh as HandleId
 const node = (id: number): NodeId => id as NodeId
 
+/** Those that lanes know too. */
+export const FSYNC = 20
+export const FSYNCDIR = 30
+export const FALLOCATE = 43
+export const COPY_FILE_RANGE = 47
+export const SYNCFS = 50
+export const COPY_FILE_RANGE_64 = 53
+
 /** Copies of size_t that a reply can't count past. */
 const MAX_COPY = 0x7ffff000
 
@@ -273,15 +281,44 @@ function statx(x: Exchange): number {
   })
 }
 
-function copyFileRange(x: Exchange): number {
-  const a = x.request.take(layout.copyFileRangeIn)
-  return x.filesystem.copyFileRange(
-    handle(a.fh_in),
-    a.off_in,
-    handle(a.fh_out),
-    a.off_out,
-    Math.min(a.len, MAX_COPY),
-    Number(a.flags),
+function copyFileRange(operation: number, answer: (x: Exchange, copied: number) => number) {
+  return (x: Exchange): number => {
+    const a = x.request.take(layout.copyFileRangeIn)
+    const { filesystem } = x
+    const [from, to] = [handle(a.fh_in), handle(a.fh_out)]
+    const length = Math.min(a.len, MAX_COPY)
+    const flags = Number(a.flags)
+    const here = () => {
+      const copied = filesystem.copyFileRange(from, a.off_in, to, a.off_out, length, flags)
+      return copied < 0 ? copied : answer(x, copied)
+    }
+    const target = filesystem.descriptor(to)
+    if (filesystem.readOnly || target < 0) return here()
+    const fd = filesystem.descriptor(from)
+    const job = { operation, fd, to: target, offset: a.off_in, toOffset: a.off_out, length, mode: flags }
+    return x.slowly(job, here)
+  }
+}
+
+/** FSYNC and FSYNCDIR. */
+function sync(operation: number): (x: Exchange) => number {
+  return (x) => {
+    const a = x.request.take(layout.fsyncIn)
+    const dataOnly = (a.fsync_flags & FSYNC_FDATASYNC) !== 0
+    const job = { operation, fd: x.filesystem.descriptor(handle(a.fh)), mode: dataOnly ? 1 : 0 }
+    return x.slowly(job, () => x.filesystem.fsync(handle(a.fh), dataOnly))
+  }
+}
+
+function fallocate(x: Exchange): number {
+  const a = x.request.take(layout.fallocateIn)
+  const { filesystem } = x
+  const here = () => filesystem.fallocate(handle(a.fh), a.mode, a.offset, a.length)
+  if (filesystem.readOnly) return here()
+  const { mode, offset, length } = a
+  return x.slowly(
+    { operation: FALLOCATE, fd: filesystem.descriptor(handle(a.fh)), mode, offset, length },
+    here,
   )
 }
 
@@ -398,10 +435,7 @@ const rows: readonly Opcode[] = [
     x.filesystem.release(handle(a.fh))
     return 0
   }),
-  opcode(20, 'FSYNC', layout.fsyncIn, 0, null, (x) => {
-    const a = x.request.take(layout.fsyncIn)
-    return x.filesystem.fsync(handle(a.fh), (a.fsync_flags & FSYNC_FDATASYNC) !== 0)
-  }),
+  opcode(FSYNC, 'FSYNC', layout.fsyncIn, 0, null, sync(FSYNC)),
   opcode(21, 'SETXATTR', layout.setxattrIn, 1, null, setxattr),
   opcode(22, 'GETXATTR', layout.getxattrIn, 1, null, getxattr),
   opcode(23, 'LISTXATTR', layout.getxattrIn, 0, null, listxattr),
@@ -422,10 +456,7 @@ const rows: readonly Opcode[] = [
     x.filesystem.releasedir(handle(x.request.take(layout.releaseIn).fh))
     return 0
   }),
-  opcode(30, 'FSYNCDIR', layout.fsyncIn, 0, null, (x) => {
-    const a = x.request.take(layout.fsyncIn)
-    return x.filesystem.fsyncdir(handle(a.fh), (a.fsync_flags & FSYNC_FDATASYNC) !== 0)
-  }),
+  opcode(FSYNCDIR, 'FSYNCDIR', layout.fsyncIn, 0, null, sync(FSYNCDIR)),
   opcode(34, 'ACCESS', layout.accessIn, 0, null, (x) =>
     x.filesystem.access(x.request.node, x.request.take(layout.accessIn).mask, x.request.caller),
   ),
@@ -433,10 +464,7 @@ const rows: readonly Opcode[] = [
   // Whoever is interrupted waits for the answer that is on its way: nothing here waits for anything but the disk.
   opcode(36, 'INTERRUPT', layout.interruptIn, 0, null, () => 0, false),
   opcode(42, 'BATCH_FORGET', layout.batchForgetIn, 0, null, batchForget, false),
-  opcode(43, 'FALLOCATE', layout.fallocateIn, 0, null, (x) => {
-    const a = x.request.take(layout.fallocateIn)
-    return x.filesystem.fallocate(handle(a.fh), a.mode, a.offset, a.length)
-  }),
+  opcode(FALLOCATE, 'FALLOCATE', layout.fallocateIn, 0, null, fallocate),
   opcode(44, 'READDIRPLUS', layout.readdirIn, 0, null, directory(true)),
   opcode(45, 'RENAME2', layout.rename2In, 2, null, (x) => {
     const a = x.request.take(layout.rename2In)
@@ -449,17 +477,29 @@ const rows: readonly Opcode[] = [
     const offset = Number(x.filesystem.lseek(handle(a.fh), a.offset, a.whence))
     return offset < 0 ? offset : x.reply.put(layout.lseekOut, { offset })
   }),
-  opcode(47, 'COPY_FILE_RANGE', layout.copyFileRangeIn, 0, writeOut, (x) => {
-    const copied = copyFileRange(x)
-    return copied < 0 ? copied : x.reply.put(writeOut, { size: copied })
-  }),
-  opcode(50, 'SYNCFS', layout.syncfsIn, 0, null, (x) => x.filesystem.syncfs(x.request.node)),
+  opcode(
+    COPY_FILE_RANGE,
+    'COPY_FILE_RANGE',
+    layout.copyFileRangeIn,
+    0,
+    writeOut,
+    copyFileRange(COPY_FILE_RANGE, (x, copied) => x.reply.put(writeOut, { size: copied })),
+  ),
+  opcode(SYNCFS, 'SYNCFS', layout.syncfsIn, 0, null, (x) =>
+    x.slowly({ operation: SYNCFS, fd: 0 }, () => x.filesystem.syncfs(x.request.node)),
+  ),
   opcode(51, 'TMPFILE', layout.createIn, 1, entryOut, tmpfile),
   opcode(52, 'STATX', layout.statxIn, 0, layout.statxOut, statx),
-  opcode(53, 'COPY_FILE_RANGE_64', layout.copyFileRangeIn, 0, layout.copyFileRangeOut, (x) => {
-    const copied = copyFileRange(x)
-    return copied < 0 ? copied : x.reply.put(layout.copyFileRangeOut, { bytes_copied: copied })
-  }),
+  opcode(
+    COPY_FILE_RANGE_64,
+    'COPY_FILE_RANGE_64',
+    layout.copyFileRangeIn,
+    0,
+    layout.copyFileRangeOut,
+    copyFileRange(COPY_FILE_RANGE_64, (x, copied) =>
+      x.reply.put(layout.copyFileRangeOut, { bytes_copied: copied }),
+    ),
+  ),
 ]
 
 /** Answered by the session itself: they are about the connection. */

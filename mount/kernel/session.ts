@@ -4,6 +4,7 @@ import { readRequest, writeReply } from './device.ts'
 import type { Exchange } from './exchange.ts'
 import { INIT, INIT2 } from './flags.ts'
 import { negotiate, type Wishes } from './negotiate.ts'
+import { DEFERRED } from './lanes.ts'
 import { FUSE_DESTROY, FUSE_INIT, opcodes } from './opcodes.ts'
 import { initIn, initInExt, initOut } from './structs.ts'
 import { traceReply, traceRequest } from './trace.ts'
@@ -101,6 +102,7 @@ export class Session {
       total[request.opcode] = (total[request.opcode] ?? 0) + nanoseconds
     }
     if (this.#trace) this.#witness.line(traceReply(request, reply, result, nanoseconds))
+    if (result === DEFERRED) return 0
     return opcode?.replies === false ? 0 : reply.seal(request, result)
   }
 

@@ -10,11 +10,24 @@ export interface ThreadStart {
   readonly disk: DiskSource
   readonly options: MountOptions
   readonly shared: SharedArrayBuffer
+  /** `Lanes.bytes` of it. */
+  readonly lanes: SharedArrayBuffer
+}
+
+/** What a lane is started with. */
+export interface LaneStart {
+  readonly device: number
+  readonly lanes: SharedArrayBuffer
+  readonly index: number
+  /** The disk's root, which syncfs opens. */
+  readonly root: string
 }
 
 export type FromThread =
   /** INIT is through. */
   | { readonly type: 'ready' }
+  /** The first slow call came: lanes are wanted. */
+  | { readonly type: 'lanes' }
   /** Something to say once. */
   | { readonly type: 'notice'; readonly text: string }
   /** A bug of ours. */

@@ -12,6 +12,7 @@ import { Backings } from './backings.ts'
 import { CallerCredentials } from './caller-credentials.ts'
 import { validity } from './codec.ts'
 import { Exchange } from './exchange.ts'
+import { Lanes } from './lanes.ts'
 import { opcodeName } from './opcodes.ts'
 import { Session } from './session.ts'
 import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
@@ -36,6 +37,7 @@ const exchange = new Exchange(
   { maxRead: MAX_TRANSFER, maxWrite: MAX_TRANSFER },
 )
 
+exchange.lanes = new Lanes(start.lanes, () => tell({ type: 'lanes' }))
 exchange.onKnock = () => {
   const { nodes, handles, descriptors } = filesystem.usage()
   figures.usage.set([

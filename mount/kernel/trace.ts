@@ -2,6 +2,7 @@
 import { errnoName } from '../../lib/sys/errno.ts'
 import { HEADER_OUT, type Reply, type Request } from './codec.ts'
 import { describeFlags, FATTR, FOPEN, INIT, INIT2, WRITE } from './flags.ts'
+import { DEFERRED } from './lanes.ts'
 import { opcodeName, opcodes } from './opcodes.ts'
 import * as layout from './structs.ts'
 import type { Struct } from './wire.ts'
@@ -73,7 +74,8 @@ export function traceRequest(request: Request): string {
 export function traceReply(request: Request, reply: Reply, result: number, nanoseconds: number): string {
   const row = opcodes[request.opcode]
   const words = [`← ${unique(request)} ${opcodeName(request.opcode)}`]
-  if (result < 0) words.push(errnoName(-result))
+  if (result === DEFERRED) words.push('later')
+  else if (result < 0) words.push(errnoName(-result))
   else if (row?.answer && result >= row.answer.size) {
     words.push(readStruct(row.answer, reply.view, HEADER_OUT, HEADER_OUT + result))
   } else words.push(result === 0 ? 'ok' : `${result} bytes`)
