@@ -7,7 +7,7 @@ import type { Disk } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Reply } from '../s3/reply.ts'
-import { newHostId, newRequestId } from '../s3/request-id.ts'
+import { isRequestId, newHostId, newRequestId } from '../s3/request-id.ts'
 import { sendReply } from '../s3/send.ts'
 import { errorPage } from './error-page.ts'
 import { openShare, type Sharing } from './share.ts'
@@ -44,7 +44,9 @@ export function createPages(options: PagesOptions): RequestListener {
   const app = new Koa<State>()
   app.use(async (context, next) => {
     const started = performance.now()
-    const [id, hostId] = [newRequestId(), newHostId()]
+    const given = context.get('x-request-id')
+    const id = isRequestId(given) ? given : newRequestId()
+    const hostId = newHostId()
     // sendReply writes the answer itself, so that a share's body takes the way that GetObject's takes.
     context.respond = false
     let answer: Answer
@@ -72,6 +74,7 @@ export function createPages(options: PagesOptions): RequestListener {
     })
   })
   app.use(router.routes())
+  app.on('error', (error: unknown) => options.log.error('bug', { error }))
   const handle = app.callback()
   return (request, response) => void handle(request, response)
 }

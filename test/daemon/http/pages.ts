@@ -57,6 +57,13 @@ t.test('a link sends the file with its type, and lets nothing in it run', async 
   t.equal(await response.text(), 'not a picture, but its name says so')
 })
 
+t.test('a valid X-Request-Id names the answer', async (t) => {
+  const named = async (id: string) =>
+    (await fetch(link('cat.png'), { headers: { 'x-request-id': id } })).headers.get('x-amz-request-id')
+  t.equal(await named('mine-1'), 'mine-1')
+  t.match(await named('<x>'), /^[0-9A-F]{16}$/)
+})
+
 t.test('HEAD, ranges and conditions', async (t) => {
   const url = link('data.bin')
   const head = await fetch(url, { method: 'HEAD' })

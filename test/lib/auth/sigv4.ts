@@ -216,6 +216,17 @@ t.test('time', async (t) => {
   )
 })
 
+t.test('a Date header stands in for x-amz-date', async (t) => {
+  t.ok(verifier.verify(inHeader({ dateIn: 'date' })))
+  t.ok(
+    verifier.verify(inHeader({ dateIn: 'date', unsigned: ['date'] })),
+    'the string to sign holds it anyway',
+  )
+  const moved = inHeader({ dateIn: 'date' })
+  const rawHeaders = moved.rawHeaders.map((value) => value.replace('12:00:00 GMT', '12:00:01 GMT'))
+  code(t, { ...moved, rawHeaders }, 'SignatureDoesNotMatch')
+})
+
 t.test('the scope', async (t) => {
   t.equal(verifier.verify(inHeader({}, {}, { region: 'eu-central-1' })).region, 'eu-central-1')
   code(t, inHeader({}, {}, { service: 'ec2' }), 'AuthorizationHeaderMalformed', /service/)
