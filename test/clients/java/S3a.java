@@ -23,6 +23,11 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocatedFileStatus;
 import org.apache.hadoop.fs.RemoteIterator;
+import org.apache.parquet.example.data.Group;
+import org.apache.parquet.hadoop.ParquetReader;
+import org.apache.parquet.hadoop.api.ReadSupport;
+import org.apache.parquet.hadoop.example.GroupReadSupport;
+import org.apache.parquet.hadoop.util.HadoopInputFile;
 import software.amazon.awssdk.protocols.jsoncore.JsonNode;
 
 public class S3a {
@@ -156,9 +161,25 @@ public class S3a {
       same(rows, 24_000L, "rows");
     });
 
-    check("globStatus of a partitioned Parquet set and the log of a Delta table", () -> {
-      same(fs.globStatus(path(bucket, "lake/parquet/year=*/region=*/*.parquet")).length, 12, "Parquet files");
-      same(fs.globStatus(path(bucket, "lake/delta/_delta_log/*.json")).length, 3, "commits");
+    check("a partitioned Parquet set", () -> {
+      List<org.apache.hadoop.fs.Path> files = new ArrayList<>();
+      for (FileStatus file : fs.globStatus(path(bucket, "lake/parquet/year=*/region=*/*.parquet")))
+        files.add(file.getPath());
+      same(files.size(), 12, "files");
+      same(sumOfIds(files, configuration), 287_988_000L, "sum of the ids");
+    });
+
+    check("a Delta table, by its log", () -> {
+      List<org.apache.hadoop.fs.Path> files = new ArrayList<>();
+      for (FileStatus commit : fs.globStatus(path(bucket, "lake/delta/_delta_log/*.json")))
+        try (var in = new BufferedReader(new InputStreamReader(fs.open(commit.getPath()), StandardCharsets.UTF_8))) {
+          for (String line; (line = in.readLine()) != null; ) {
+            JsonNode add = JsonNode.parser().parse(line).asObject().get("add");
+            if (add != null) files.add(path(bucket, "lake/delta/" + add.asObject().get("path").asString()));
+          }
+        }
+      same(files.size(), 3, "files");
+      same(sumOfIds(files, configuration), 287_988_000L, "sum of the ids");
     });
 
     refused("create is refused", () -> {
@@ -172,6 +193,28 @@ public class S3a {
     });
     fs.close();
     System.exit(0);
+  }
+
+  static long sumOfIds(List<org.apache.hadoop.fs.Path> files, Configuration configuration) throws Exception {
+    long sum = 0;
+    for (org.apache.hadoop.fs.Path file : files) {
+      HadoopInputFile input = HadoopInputFile.fromPath(file, configuration);
+      try (ParquetReader<Group> reader = new GroupReader(input).build()) {
+        for (Group row; (row = reader.read()) != null; ) sum += row.getLong("id", 0);
+      }
+    }
+    return sum;
+  }
+
+  static class GroupReader extends ParquetReader.Builder<Group> {
+    GroupReader(HadoopInputFile file) {
+      super(file);
+    }
+
+    @Override
+    protected ReadSupport<Group> getReadSupport() {
+      return new GroupReadSupport();
+    }
   }
 
   static org.apache.hadoop.fs.Path path(String bucket, String key) {
