@@ -63,13 +63,15 @@ async function start(config: Config, record: MountRecord): Promise<void> {
     mkdirSync(mountpoint, { recursive: true })
     const { engine, notes } = chooseEngine(record.engine)
     // What can't be told of changes keeps nothing.
-    const timeout = engine.supports.has('notify') ? defaultMountOptions.attributeTimeout : 0
+    const timeout = engine.supports.has('notify') ? config.attributeTimeout / 1000 : 0
     session = await engine.start({ ...diskSource(disk), readOnly: record.readOnly }, mountpoint, {
       ...defaultMountOptions,
       readOnly: record.readOnly,
       source: `twofold:${bucketName(disk)}`,
       attributeTimeout: timeout,
       entryTimeout: timeout,
+      passthrough: config.passthrough === 'auto',
+      trace: config.mountTrace === 'on',
       allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',
     })
     const said = session.notice === null ? notes : [...notes, session.notice]
