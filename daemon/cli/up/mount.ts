@@ -4,6 +4,12 @@ import type { DiskView } from '../../control/schema.ts'
 import type { Finding } from '../checks/check.ts'
 import type { Client } from '../client.ts'
 
+/** What is in the way of a mount, and how to get it out. */
+export interface Obstacle {
+  readonly says: string
+  readonly remedy?: string
+}
+
 export interface MountWish {
   readonly wanted: boolean
   readonly readOnly: boolean
@@ -16,18 +22,18 @@ export async function mountFor(
   client: Client,
   disk: DiskView,
   wish: MountWish,
-): Promise<{ disk: DiskView; obstacle: string | null }> {
+): Promise<{ disk: DiskView; obstacle: Obstacle | null }> {
   const { mount } = disk
   const stands = mount?.state === 'mounted'
   if (wish.wanted && stands && mount.readOnly === wish.readOnly) return { disk, obstacle: null }
   if (mount !== null && (!wish.wanted || stands)) disk = await client.ask('unmountDisk', { id: disk.id }, {})
   if (!wish.wanted) return { disk, obstacle: null }
   const obstacle = wish.obstacle()
-  if (obstacle !== undefined)
-    return {
-      disk,
-      obstacle: `${obstacle.says}${obstacle.remedy === undefined ? '' : ` (${obstacle.remedy})`}`,
-    }
+  if (obstacle !== undefined) {
+    // Tried again and again it would only fill the log.
+    if (disk.mount !== null) disk = await client.ask('unmountDisk', { id: disk.id }, {})
+    return { disk, obstacle }
+  }
   try {
     return {
       disk: await client.ask('mountDisk', { id: disk.id }, { readOnly: wish.readOnly }),
@@ -35,6 +41,6 @@ export async function mountFor(
     }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    return { disk: await client.ask('showDisk', { id: disk.id }), obstacle: error.message }
+    return { disk: await client.ask('showDisk', { id: disk.id }), obstacle: { says: error.message } }
   }
 }

@@ -6,8 +6,8 @@ import { table } from '../output.ts'
 export interface Welcome {
   readonly disk: DiskView
   readonly made: 'adopted' | 'sample' | null
-  /** Why there is no mount, and what to do. */
-  readonly obstacle: string | null
+  /** Why there is no mount, and what to do about it. */
+  readonly obstacle: { readonly says: string; readonly remedy?: string } | null
   /** Served as well. */
   readonly others: readonly DiskView[]
   /** The line of `--json`. */
@@ -35,7 +35,10 @@ export function welcome({ disk, made, obstacle, others, json }: Welcome, joins: 
       ],
     ]),
   )
-  if (obstacle !== null) sections.push(`No mount: ${obstacle}.`)
+  if (obstacle !== null)
+    sections.push(
+      `No mount: ${obstacle.says}.${obstacle.remedy === undefined ? '' : `\nTo have one: ${obstacle.remedy}.`}`,
+    )
   sections.push(`For a shell, once:\n\n${indented(environment(json))}`)
   for (const { client, kind, lines } of clientConfigs.filter(({ first }) => first === true))
     sections.push(`${client}${kind === 'shell' ? '' : ` (${kind})`}:\n\n${indented(lines(json))}`)
