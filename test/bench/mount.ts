@@ -1,7 +1,8 @@
 /**
  * `npm run bench:mount [-- --rounds N] [--trees] [--row NAME]… [--target NAME]…`: the mount beside the host
- * directory, bindfs and fuse-native, in one run. Each round mounts each of them anew and runs every row in a
- * process of its own; what is printed is the median with the lowest and the highest.
+ * directory, bindfs and fuse-native, in one run. All are mounted for its whole length; each round runs every row
+ * on each of them, one after the other, in a process of its own, after one round to warm up. What is printed is
+ * the median with the lowest and the highest.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -97,27 +98,35 @@ mkdirSync(root)
 prepare(root)
 if (chosenRows.some((name) => name in treeRows)) prepareTree(root)
 
-const results = new Map<string, number[]>()
-async function measure(names: readonly string[], round: number): Promise<void> {
-  // Whoever goes first in one round goes last in the next.
-  const order = round % 2 === 0 ? chosenTargets : chosenTargets.toReversed()
-  for (const name of order) {
-    const shown = await targets[name]?.show(root, scratch)
-    if (shown === undefined) throw new Error(`no target ${name}`)
-    for (const row of names) {
-      const { stdout } = await run(process.execPath, [work, row, shown.directory, `${name}-${round}`])
-      const key = `${row} ${name}`
-      results.set(key, [...(results.get(key) ?? []), Number(stdout)])
-    }
-    await shown.end()
-  }
-  process.stderr.write(`${names.length} rows, round ${round + 1} of ${values.rounds}\n`)
+const shown = new Map<string, Awaited<ReturnType<Target['show']>>>()
+for (const name of chosenTargets) {
+  const target = targets[name]
+  if (target === undefined) throw new Error(`no target ${name}`)
+  shown.set(name, await target.show(root, scratch))
 }
-const removing = chosenRows.filter((row) => row === 'unlink')
-const others = chosenRows.filter((row) => row !== 'unlink')
-for (let round = 0; round < Number(values.rounds); round++) await measure(others, round)
-if (removing.length > 0)
-  for (let round = 0; round < Number(values.rounds); round++) await measure(removing, round)
+
+const results = new Map<string, number[]>()
+/** Round -1 warms up: what it measures is not kept. */
+async function measure(names: readonly string[]): Promise<void> {
+  for (let round = -1; round < Number(values.rounds); round++) {
+    // Whoever goes first in one round goes last in the next.
+    const order = round % 2 === 0 ? chosenTargets : chosenTargets.toReversed()
+    for (const row of names) {
+      for (const name of order) {
+        const directory = shown.get(name)?.directory ?? ''
+        const { stdout } = await run(process.execPath, [work, row, directory, `${name}-${round}`])
+        if (round < 0) continue
+        const key = `${row} ${name}`
+        results.set(key, [...(results.get(key) ?? []), Number(stdout)])
+      }
+    }
+    process.stderr.write(`${names.length} rows, round ${round + 1} of ${values.rounds}\n`)
+  }
+}
+await measure(chosenRows.filter((row) => row !== 'unlink'))
+// Removing comes last: see mount-work.ts.
+if (chosenRows.includes('unlink')) await measure(['unlink'])
+for (const { end } of shown.values()) await end()
 rmSync(scratch, { recursive: true, force: true })
 
 const figure = (value: number): string =>
