@@ -7,7 +7,8 @@ import { IN, inotifyAdd, inotifyOpen, inotifyRemove, read } from '../sys/inotify
 import { close } from '../sys/open.ts'
 
 const mask = IN.CREATE | IN.DELETE | IN.MOVED_FROM | IN.MOVED_TO | IN.DELETE_SELF | IN.ONLYDIR
-const most = 16_384
+/** Names in one watch; with more, reading the directory anew is no dearer, and holds nobody up. */
+const most = 8192
 /** How often the queue is emptied while nobody lists, in milliseconds, lest it overflow. */
 const interval = 250
 

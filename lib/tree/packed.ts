@@ -89,21 +89,27 @@ export class Packed {
     for (const { text } of added) bytes += text.length
     const packer = new Packer(bytes, this.length + added.length)
     let at = 0
-    for (const { text, kind } of added) {
-      const end = this.lowerBound(text)
-      this.#copy(packer, at, end)
-      packer.addText(text, codeOf[kind])
-      at = end
+    let gone = this.#gone(0)
+    const copy = (to: number) => {
+      for (; gone < to; gone = this.#gone(at)) {
+        packer.addRun(this.#bytes, this.#offsets, this.#codes, at, gone)
+        at = gone + 1
+      }
+      packer.addRun(this.#bytes, this.#offsets, this.#codes, at, to)
+      at = to
     }
-    this.#copy(packer, at, this.length)
+    for (const { text, kind } of added) {
+      copy(this.lowerBound(text))
+      packer.addText(text, codeOf[kind])
+    }
+    copy(this.length)
     return packer.finish()
   }
 
-  #copy(packer: Packer, from: number, to: number): void {
-    for (let i = from; i < to; i++) {
-      const code = this.#codes[i] ?? 0
-      if (code !== 0) packer.add(this.#bytes, this.#offsets[i] ?? 0, this.#offsets[i + 1] ?? 0, code)
-    }
+  /** The first removed name from `index` on, or the end. */
+  #gone(index: number): number {
+    const found = this.#codes.indexOf(0, index)
+    return found < 0 ? this.length : found
   }
 }
 
@@ -126,6 +132,19 @@ class Packer {
     let at = this.#filled
     for (let i = start; i < end; i++) bytes[at++] = source[i] ?? 0
     this.#end(at, code)
+  }
+
+  /** The names from `first` to before `end`. */
+  addRun(bytes: Buffer, offsets: Uint32Array, codes: Uint8Array, first: number, end: number): void {
+    const start = offsets[first] ?? 0
+    const shift = this.#filled - start
+    bytes.copy(this.#bytes, this.#filled, start, offsets[end])
+    this.#codes.set(codes.subarray(first, end), this.#count)
+    const own = this.#offsets
+    let at = this.#count
+    for (let i = first + 1; i <= end; i++) own[++at] = (offsets[i] ?? 0) + shift
+    this.#count = at
+    this.#filled = own[at] ?? 0
   }
 
   addText(text: string, code: number): void {
