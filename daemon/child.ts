@@ -26,6 +26,8 @@ export interface ChildOptions<In> {
   readonly execArgv?: readonly string[]
   /** A descriptor of ours that it inherits as `handedFd`. */
   readonly fd?: number
+  /** The lock's, which it inherits and thereby holds as long as it lives. */
+  readonly lockFd: number
   readonly diskId?: DiskId
   readonly log: Log
   /** It runs and waits for its first message. */
@@ -115,12 +117,12 @@ export class Child<In, Out> {
   }
 
   #spawn(): void {
-    const { role, module, fd, log } = this.#options
+    const { role, module, fd, lockFd, log } = this.#options
     const child = spawn(
       process.execPath,
       [...(this.#options.execArgv ?? []), fileURLToPath(new URL(module, import.meta.url))],
       {
-        stdio: ['ignore', 2, 2, 'ipc', ...(fd === undefined ? [] : [fd])],
+        stdio: ['ignore', 2, 2, 'ipc', fd ?? 'ignore', lockFd],
         env: childEnvironment(),
         cwd: '/',
       },

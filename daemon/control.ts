@@ -59,7 +59,7 @@ servePrimary<ToControl, FromControl>('control', {
       startedAt,
       processes: () => processes,
       publish: () => published.publish(),
-      unmount: (diskId) => line.say({ type: 'unmount', diskId }),
+      unmount: (diskId, force) => line.say({ type: 'unmount', diskId, force }),
       alone: (change) => {
         const result = queue.then(change)
         queue = result.catch(() => {})

@@ -74,10 +74,10 @@ export type FromControl =
   | Failed
   | { readonly type: 'publish'; readonly doors: DoorRecord; readonly mounts: readonly MountRecord[] }
   /**
-   * Ends the mount unless somebody uses it: answered by a report, `unmounted` or `busy`. A mount that a
+   * Ends the mount unless somebody uses it, or in any case when it is forced: answered by a report, `unmounted` or `busy`. A mount that a
    * publication leaves out ends in any case.
    */
-  | { readonly type: 'unmount'; readonly diskId: DiskId }
+  | { readonly type: 'unmount'; readonly diskId: DiskId; readonly force: boolean }
 
 export type ToWorker =
   | {

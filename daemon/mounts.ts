@@ -29,6 +29,7 @@ export class Mounts {
   readonly #log: Log
   readonly #heard: (diskId: DiskId, report: MountReport) => void
   readonly #changed: () => void
+  readonly #lockFd: number
   readonly #mounts = new Map<DiskId, Mount>()
   #work: Promise<void> = Promise.resolve()
   #stopping = false
@@ -38,7 +39,9 @@ export class Mounts {
     log: Log,
     heard: (diskId: DiskId, report: MountReport) => void,
     changed: () => void,
+    lockFd: number,
   ) {
+    this.#lockFd = lockFd
     this.#config = config
     this.#log = log
     this.#heard = heard
@@ -53,9 +56,9 @@ export class Mounts {
     return new Map([...this.#mounts].map(([id, mount]) => [id, mount.report]))
   }
 
-  /** Ends the disk's mount unless somebody uses it; a report says which. */
-  unmount(id: DiskId): void {
-    this.#work = this.#work.then(() => this.#ask(id))
+  /** Ends the disk's mount, unless somebody uses it and it isn't forced; a report says which. */
+  unmount(id: DiskId, force: boolean): void {
+    this.#work = this.#work.then(() => (force ? this.#remove(id, 0) : this.#ask(id)))
   }
 
   /** Makes what stands what is wanted: one change after the other, the latest wish last. */
@@ -96,6 +99,7 @@ export class Mounts {
       role: 'mount',
       module: 'mounter.js',
       diskId: id,
+      lockFd: this.#lockFd,
       log: this.#log,
       started: () => child.say({ type: 'start', config: this.#config, mount: record }),
       hear: (message) => hear(message.report),
@@ -133,10 +137,10 @@ export class Mounts {
     else await this.#remove(id)
   }
 
-  async #remove(id: DiskId): Promise<void> {
+  async #remove(id: DiskId, drain = unmountTime): Promise<void> {
     const mount = this.#mounts.get(id)
-    if (mount === undefined) return
-    await mount.child.stop({ type: 'stop', drain: unmountTime }, unmountTime)
+    if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
+    await mount.child.stop({ type: 'stop', drain }, drain)
     this.#mounts.delete(id)
     this.#heard(id, { state: 'unmounted' })
     this.#changed()

@@ -10,7 +10,8 @@ import { join } from 'node:path'
 import { formatListen, isLoopback, type Config, type ListenAddress } from '../lib/config.ts'
 import { Fault } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
-import { lockFile } from '../lib/sys/lock.ts'
+import { errno, errnoOf } from '../lib/sys/errno.ts'
+import { lockFile, type Lock } from '../lib/sys/lock.ts'
 import { Child } from './child.ts'
 import { openListenSocket, type ListenSocket } from './listen-socket.ts'
 import type { DoorRecord, FromControl, FromWorker, MountRecord, ToControl, ToWorker } from './messages.ts'
@@ -41,6 +42,9 @@ const patience = 5
 /** Milliseconds that the first mounts get before the daemon calls itself ready without them. */
 const mountTime = 20_000
 
+/** Milliseconds that the children of a killed daemon get to end. */
+const orphanTime = 10_000
+
 interface Worker {
   readonly child: Child<FromWorker, ToWorker>
   applied: number
@@ -54,14 +58,7 @@ interface Worker {
 export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, log } = options
   mkdirSync(config.state, { recursive: true, mode: 0o711 })
-  const lock = lockFile(join(config.state, 'lock'))
-  if (!lock.held) {
-    const holder = lock.pid === undefined ? '' : ` (pid ${lock.pid})`
-    throw new Fault(
-      'DaemonRunning',
-      `a daemon${holder} runs on ${config.state} already: stop it, or name another --state`,
-    )
-  }
+  const lock = await takeLock(config.state)
   try {
     const socket = openListenSocket(config.listen, { expose: config.expose, whenTaken: options.whenTaken })
     if (!isLoopback(socket.address.host)) {
@@ -70,12 +67,47 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
         advice: 'this is plain HTTP: put a proxy with TLS before it',
       })
     }
-    const primary = new Supervisor(config, log, socket, lock.release)
+    const primary = new Supervisor(config, log, socket, lock)
     await primary.start()
     return primary
   } catch (thrown) {
     lock.release()
     throw thrown
+  }
+}
+
+/**
+ * The lock on the state directory. The children of a daemon hold it too, so that the next one doesn't begin
+ * while those of a killed one still end. Throws DaemonRunning.
+ */
+async function takeLock(state: string): Promise<Extract<Lock, { held: true }>> {
+  for (const started = Date.now(); ;) {
+    const lock = lockFile(join(state, 'lock'))
+    if (lock.held) return lock
+    const { pid } = lock
+    if (pid === undefined || isAlive(pid)) {
+      const holder = pid === undefined ? '' : ` (pid ${pid})`
+      throw new Fault(
+        'DaemonRunning',
+        `a daemon${holder} runs on ${state} already: stop it, or name another --state`,
+      )
+    }
+    if (Date.now() - started > orphanTime) {
+      throw new Fault(
+        'DaemonRunning',
+        `processes of a daemon that was killed (pid ${pid}) still run on ${state}`,
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (thrown) {
+    // EPERM: it is there, and somebody else's.
+    return errnoOf(thrown) !== errno.ESRCH
   }
 }
 
@@ -103,13 +135,13 @@ class Supervisor implements Primary {
   #haveStopped!: () => void
   #stopFeeding = () => {}
 
-  constructor(config: Config, log: Log, socket: ListenSocket, unlock: () => void) {
+  constructor(config: Config, log: Log, socket: ListenSocket, lock: Extract<Lock, { held: true }>) {
     this.#config = config
     this.#log = log
     this.#socket = socket
     this.address = socket.address
     this.controlSocket = config.controlSocket
-    this.#unlock = unlock
+    this.#unlock = lock.release
     this.stopped = new Promise((resolve) => (this.#haveStopped = resolve))
     this.#standing = new Promise((resolve, reject) => (this.#started = { resolve, reject }))
     this.#mounts = new Mounts(
@@ -120,17 +152,19 @@ class Supervisor implements Primary {
         this.#checkUp()
       },
       () => this.#changed(),
+      lock.fd,
     )
     this.#control = new Child<FromControl, ToControl>({
       role: 'control',
       module: 'control.js',
+      lockFd: lock.fd,
       log,
       started: () => this.#controlStarted(),
       hear: (message) => this.#hearControl(message),
       crashed: (how) => this.#crashed('control', how),
       changed: () => this.#changed(),
     })
-    this.#workers = Array.from({ length: config.workers }, () => this.#worker(socket.fd))
+    this.#workers = Array.from({ length: config.workers }, () => this.#worker(socket.fd, lock.fd))
   }
 
   async start(): Promise<void> {
@@ -173,11 +207,12 @@ class Supervisor implements Primary {
     this.#haveStopped()
   }
 
-  #worker(fd: number): Worker {
+  #worker(fd: number, lockFd: number): Worker {
     const child: Child<FromWorker, ToWorker> = new Child<FromWorker, ToWorker>({
       role: 'worker',
       module: 'worker.js',
       fd,
+      lockFd,
       log: this.#log,
       started: () => {
         worker.applied = 0
@@ -218,7 +253,7 @@ class Supervisor implements Primary {
 
   #hearControl(message: FromControl): void {
     if (message.type === 'failed') return this.#failed('control', new Fault(message.code, message.message))
-    if (message.type === 'unmount') return this.#mounts.unmount(message.diskId)
+    if (message.type === 'unmount') return this.#mounts.unmount(message.diskId, message.force)
     if (message.type === 'ready') {
       this.#controlReady = true
       this.#control.ready()

@@ -60,9 +60,12 @@ servePrimary<ToWorker, FromWorker>('worker', {
     const door = server
     if (door === undefined) return
     const closed = new Promise<void>((resolve) => door.close(() => resolve()))
-    door.closeIdleConnections()
+    // A connection ends with the request that it is at, however busy its client keeps it.
+    door.prependListener('request', (_request, response) => (response.shouldKeepAlive = false))
+    const idle = setInterval(() => door.closeIdleConnections(), 50)
     const timer = setTimeout(() => door.closeAllConnections(), drain)
     await closed
+    clearInterval(idle)
     clearTimeout(timer)
   },
 })

@@ -25,8 +25,8 @@ export interface Desk {
   processes(): readonly ProcessView[]
   /** Resolves when every worker serves by what is now. */
   publish(): Promise<void>
-  /** Asks for an end of the disk's mount that a user of it may refuse. */
-  unmount(diskId: DiskId): void
+  /** Asks for the end of the disk's mount, which somebody who uses it keeps off unless it is forced. */
+  unmount(diskId: DiskId, force: boolean): void
   /** Runs one change after the other. */
   alone<T>(change: () => Promise<T>): Promise<T>
 }

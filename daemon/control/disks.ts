@@ -75,6 +75,7 @@ export const diskRoutes: Pick<
         mounted === undefined || mounted.state === 'unmounted'
           ? undefined
           : desk.mounts.next(disk.id, ['unmounted'], 20_000)
+      if (gone !== undefined) desk.unmount(disk.id, true)
       await desk.publish()
       await gone
       desk.mounts.forget(disk.id)

@@ -1,4 +1,5 @@
 /** The routes of mounts. */
+import { bucketName } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Handlers } from './desk.ts'
 import { diskView } from './disk-view.ts'
@@ -7,54 +8,63 @@ import { diskView } from './disk-view.ts'
 const mountTime = 20_000
 const unmountTime = 20_000
 
+/** Changes run one at a time; waiting for a mount is no reason for others to wait. */
 export const mountRoutes: Pick<Handlers, 'mountDisk' | 'unmountDisk'> = {
-  mountDisk: (desk, { mountpoint, readOnly }, { id = '' }) =>
-    desk.alone(async () => {
+  async mountDisk(desk, { mountpoint, readOnly }, { id = '' }) {
+    const { before, disk, answer } = await desk.alone(async () => {
       const before = desk.disks.find(id)
-      const name = before.alias ?? before.id
       if (before.mountpoint !== null && desk.mounts.of(before.id)?.state === 'mounted') {
-        throw new Fault('AlreadyMounted', `Disk "${name}" is mounted on ${before.mountpoint} already.`)
+        throw new Fault(
+          'AlreadyMounted',
+          `Disk "${bucketName(before)}" is mounted on ${before.mountpoint} already.`,
+        )
       }
       const offline = desk.disks.offline(before)
       if (offline !== undefined) throw new Fault('DiskOffline', offline)
       const answer = desk.mounts.next(before.id, ['mounted', 'failed'], mountTime)
       const disk = await desk.disks.setMount(before, mountpoint ?? undefined, readOnly ?? false)
       await desk.publish()
-      const report = await answer
-      if (report?.state === 'mounted') {
-        desk.log.info('disk.mounted', { disk: disk.id, mountpoint: disk.mountpoint, engine: report.engine })
-        return diskView(desk, disk)
-      }
-      await desk.disks.setMount(disk, before.mountpoint, before.mountReadOnly)
+      return { before, disk, answer }
+    })
+    const report = await answer
+    if (report?.state === 'mounted') {
+      desk.log.info('disk.mounted', { disk: disk.id, mountpoint: disk.mountpoint, engine: report.engine })
+      return diskView(desk, desk.disks.find(disk.id))
+    }
+    await desk.alone(async () => {
+      // Unless it was unmounted or removed meanwhile, it is as it was before.
+      const now = desk.disks.list().find((one) => one.id === disk.id)
+      if (now?.mountpoint !== disk.mountpoint || now === undefined) return
+      await desk.disks.setMount(now, before.mountpoint, before.mountReadOnly)
       await desk.publish()
-      throw new Fault(
-        'MountFailed',
-        `Disk "${name}" could not be mounted on ${disk.mountpoint}: ${report?.error ?? 'it took too long'}`,
-      )
-    }),
+    })
+    const why = report?.error ?? 'it took too long'
+    throw new Fault(
+      'MountFailed',
+      `Disk "${bucketName(disk)}" could not be mounted on ${disk.mountpoint}: ${why}`,
+    )
+  },
 
-  unmountDisk: (desk, { force }, { id = '' }) =>
-    desk.alone(async () => {
-      const disk = desk.disks.find(id)
-      const name = disk.alias ?? disk.id
-      if (disk.mountpoint === null) throw new Fault('NotMounted', `Disk "${name}" is not mounted.`)
-      const stands = desk.mounts.of(disk.id)?.state ?? 'unmounted'
-      if (stands !== 'unmounted') {
-        const answer = desk.mounts.next(disk.id, ['unmounted', 'busy'], unmountTime)
-        if (force !== true) {
-          desk.unmount(disk.id)
-          if ((await answer)?.state === 'busy') {
-            throw new Fault('MountBusy', `${disk.mountpoint} is in use: end that, or unmount with --force`)
-          }
-        } else {
-          await desk.disks.setMount(disk, null, disk.mountReadOnly)
-          await desk.publish()
-          await answer
-        }
+  async unmountDisk(desk, { force }, { id = '' }) {
+    const disk = desk.disks.find(id)
+    if (disk.mountpoint === null) {
+      throw new Fault('NotMounted', `Disk "${bucketName(disk)}" is not mounted.`)
+    }
+    const stands = (desk.mounts.of(disk.id)?.state ?? 'unmounted') !== 'unmounted'
+    const answer = stands ? desk.mounts.next(disk.id, ['unmounted', 'busy'], unmountTime) : undefined
+    if (stands) {
+      desk.unmount(disk.id, force === true)
+      if ((await answer)?.state === 'busy') {
+        throw new Fault('MountBusy', `${disk.mountpoint} is in use: end that, or unmount with --force`)
       }
-      const changed = await desk.disks.setMount(disk, null, disk.mountReadOnly)
+    }
+    const changed = await desk.alone(async () => {
+      const changed = await desk.disks.setMount(desk.disks.find(disk.id), null, disk.mountReadOnly)
       await desk.publish()
-      desk.log.info('disk.unmounted', { disk: disk.id, mountpoint: disk.mountpoint })
-      return diskView(desk, changed)
-    }),
+      return changed
+    })
+    await answer
+    desk.log.info('disk.unmounted', { disk: disk.id, mountpoint: disk.mountpoint })
+    return diskView(desk, changed)
+  },
 }

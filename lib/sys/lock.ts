@@ -9,7 +9,8 @@ const LOCK_EX = 2
 const LOCK_NB = 4
 
 export type Lock =
-  | { readonly held: true; readonly release: () => void }
+  /** Processes that inherit `fd` hold it too: it is free when the last of them has ended. */
+  | { readonly held: true; readonly fd: number; readonly release: () => void }
   /** The holder, by what it wrote into the file; undefined when it hasn't yet. */
   | { readonly held: false; readonly pid: number | undefined }
 
@@ -31,6 +32,7 @@ export function lockFile(file: string): Lock {
   let held = true
   return {
     held: true,
+    fd,
     release: () => {
       if (held) closeSync(fd)
       held = false

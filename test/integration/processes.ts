@@ -4,7 +4,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { Agent } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -214,6 +223,63 @@ t.test('a running request is let to its end when the daemon stops', async (t) =>
   t.equal((await answer).body.length, 64 * 1024 * 1024)
 })
 
+t.test('a client that never pauses does not keep the daemon from stopping', async (t) => {
+  const daemon = await start(newData(), { args: ['--no-mount'] })
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+  t.teardown(() => agent.destroy())
+  let wrong = 0
+  let answered = 0
+  let over = false
+  const asking = Array.from({ length: 4 }, async () => {
+    while (!over) {
+      try {
+        if ((await get(daemon, 'hello.txt', agent)).status !== 200) wrong++
+        answered++
+      } catch {
+        over = true
+      }
+    }
+  })
+  await until('they are at it', () => answered > 100)
+  const began = Date.now()
+  await daemon.stop()
+  over = true
+  await Promise.all(asking)
+  t.equal(wrong, 0)
+  t.ok(Date.now() - began < 9_000, 'the drain time was not used up')
+})
+
+t.test('a mount in use', { skip: noFuse }, async (t) => {
+  const daemon = await start(newData())
+  const control = controlOf(daemon)
+  const mountpoint = daemon.mountpoint ?? ''
+  const [before] = await processesOf(daemon, 'mount')
+  await control.ask(
+    'changeDisk',
+    { id: daemon.disk },
+    { tags: { a: 'b' }, settings: { region: 'eu-west-1' } },
+  )
+  t.same(await processesOf(daemon, 'mount'), [before], 'stays when what changes is not the mount')
+  const fd = openSync(join(mountpoint, 'hello.txt'), 'r')
+  await t.rejects(control.ask('unmountDisk', { id: daemon.disk }), { code: 'MountBusy' })
+  t.ok(isMounted(mountpoint))
+  t.match(await control.ask('showDisk', { id: daemon.disk }), { mount: { state: 'mounted', mountpoint } })
+  t.equal(readFileSync(fd, 'utf8'), 'hello', 'is as it was')
+  await control.ask('unmountDisk', { id: daemon.disk }, { force: true })
+  t.notOk(isMounted(mountpoint), 'leaves the tree when it is forced to')
+  closeSync(fd)
+  t.equal((await control.ask('showDisk', { id: daemon.disk })).mount, null)
+  await t.rejects(control.ask('unmountDisk', { id: daemon.disk }), { code: 'NotMounted' })
+
+  const again = await control.ask('mountDisk', { id: daemon.disk }, { readOnly: true })
+  t.match(again.mount, { state: 'mounted', mountpoint, readOnly: true })
+  t.throws(() => writeFileSync(join(mountpoint, 'new'), ''), { code: 'EROFS' })
+  await t.rejects(control.ask('mountDisk', { id: daemon.disk }), { code: 'AlreadyMounted' })
+  await control.ask('removeDisk', { id: daemon.disk })
+  t.notOk(isMounted(mountpoint), 'goes with its disk')
+  await daemon.stop()
+})
+
 t.test('nothing outlives a killed primary, and the next daemon finds its state', async (t) => {
   const data = newData()
   const state = join(scratch, 'orphans')
@@ -223,14 +289,21 @@ t.test('nothing outlives a killed primary, and the next daemon finds its state',
   const pids = (status?.processes ?? []).map((one) => one.pid ?? 0)
   t.ok(pids.length >= 4)
   process.kill(first.pid, 'SIGKILL')
-  await until('all of them are gone', () => !pids.some(alive))
-  if (first.mountpoint !== null) t.notOk(isMounted(first.mountpoint), 'the mount went with them')
-
+  // At once: it waits until the last of them has ended.
   const second = await start(data, { state, args })
+  t.notOk(pids.some(alive), 'all of them are gone')
   t.equal(second.disk, first.disk)
   t.equal(second.accessKeyId, first.accessKeyId)
   t.equal((await get({ ...second, secretAccessKey: first.secretAccessKey })).status, 200)
   await second.stop()
+})
+
+t.test('the children of a killed primary end by themselves, and take their mount along', async (t) => {
+  const first = await start(newData(), { args: noFuse === false ? [] : ['--no-mount'] })
+  const pids = ((await statusOf(first))?.processes ?? []).map((one) => one.pid ?? 0)
+  process.kill(first.pid, 'SIGKILL')
+  await until('all of them are gone', () => !pids.some(alive))
+  if (first.mountpoint !== null) t.notOk(isMounted(first.mountpoint))
 })
 
 t.test('a mount left dead by kill -9 of everything is mounted again', { skip: noFuse }, async (t) => {
