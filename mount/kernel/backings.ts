@@ -7,7 +7,7 @@
  * these bits is not passed through; and one that gets them while it is open loses them to whoever writes.
  */
 import { withoutFsetid } from '../../lib/sys/identity.ts'
-import { O } from '../../lib/sys/open.ts'
+import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { isFile, statFd } from '../../lib/sys/stat.ts'
 import type { HandleId, NodeId } from '../filesystem.ts'
 import { closeBacking, openBacking } from './device.ts'
@@ -38,6 +38,20 @@ export class Backings {
   constructor(device: number, descriptor: (handle: HandleId) => number) {
     this.#device = device
     this.#descriptor = descriptor
+  }
+
+  /**
+   * Finds out whether a file of the root's file system may be passed through, where one without a name can be had:
+   * otherwise the first open does. To be called after INIT.
+   */
+  probe(root: string): void {
+    if (!this.enabled) return
+    const fd = openat2(AT_FDCWD, root, O.TMPFILE | O.RDWR, 0, 0o600)
+    if (fd < 0) return
+    const id = openBacking(this.#device, fd)
+    if (id > 0) closeBacking(this.#device, id)
+    else this.#refused(-id)
+    close(fd)
   }
 
   /** Counts an open, and makes the answer to it. */
@@ -72,8 +86,12 @@ export class Backings {
       this.used = true
       return id
     }
-    this.enabled = false
-    this.onRefusal(-id)
+    this.#refused(-id)
     return 0
+  }
+
+  #refused(errno: number): void {
+    this.enabled = false
+    this.onRefusal(errno)
   }
 }

@@ -45,7 +45,9 @@ class KernelSession implements MountSession {
   constructor(device: number, disk: DiskSource, mountpoint: string, options: MountOptions) {
     this.mountpoint = mountpoint
     this.#device = device
-    this.#passthrough = options.passthrough && process.geteuid?.() === 0
+    const isRoot = process.geteuid?.() === 0
+    this.#passthrough = options.passthrough && isRoot
+    if (options.passthrough && !isRoot) this.notice = 'passthrough is off: it needs root'
     const shared = new SharedArrayBuffer(Figures.bytes)
     const lanes = new SharedArrayBuffer(Lanes.bytes)
     const laneThreads: Worker[] = []

@@ -19,7 +19,7 @@ export const OPCODES = 64
 
 /** Where a session tells what it can't tell the kernel. */
 export interface Witness {
-  /** INIT is through. */
+  /** INIT is settled and answered. */
   ready(): void
   /** A handler threw: a bug of ours; the request was answered with EIO. */
   fault(opcode: number, thrown: unknown): void
@@ -34,6 +34,8 @@ export class Session {
   readonly #witness: Witness
   readonly #trace: boolean
   #destroyed = false
+  #ready = false
+  #announced = false
 
   constructor(
     device: number,
@@ -62,6 +64,10 @@ export class Session {
       const answer = this.answer(length)
       if (answer === 0) continue
       const written = writeReply(device, reply.bytes, answer)
+      if (this.#ready && !this.#announced) {
+        this.#announced = true
+        this.#witness.ready()
+      }
       if (written === 0 || written === -errno.ENOENT) continue
       if (written === -errno.ENODEV) return 0
       this.#witness.line(`the kernel refused a reply to opcode ${request.opcode}: ${errnoName(-written)}`)
@@ -118,7 +124,7 @@ export class Session {
       this.#x.setxattrExtended = (out.flags & INIT.SETXATTR_EXT) !== 0
       backings.enabled = (out.flags2 & INIT2.PASSTHROUGH) !== 0
       backings.noFlush = offer.minor >= 35
-      this.#witness.ready()
+      this.#ready = true
     }
     return reply.put(initOut, settled.out)
   }

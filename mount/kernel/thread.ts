@@ -5,7 +5,7 @@
  */
 import { writeSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { errnoName } from '../../lib/sys/errno.ts'
+import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { statFs, emptyStatFs } from '../../lib/sys/statfs.ts'
 import { openDiskFilesystem } from '../disk-filesystem.ts'
 import { Backings } from './backings.ts'
@@ -56,6 +56,12 @@ exchange.onKnock = () => {
   }
 }
 
+backings.onRefusal = (refusal) => {
+  const why =
+    refusal === errno.EPERM ? 'it needs CAP_SYS_ADMIN' : `the disk's file system says ${errnoName(refusal)}`
+  tell({ type: 'notice', text: `passthrough is off: ${why}` })
+}
+
 const host = emptyStatFs()
 const stacked = statFs(disk.root, host) === 0 && host.type === OVERLAYFS_SUPER_MAGIC
 const session = new Session(
@@ -64,7 +70,13 @@ const session = new Session(
   { passthrough: options.passthrough, stackDepth: stacked ? 2 : 1, maxWrite: MAX_TRANSFER },
   figures,
   {
-    ready: () => tell({ type: 'ready' }),
+    ready() {
+      if (options.passthrough && !backings.enabled) {
+        tell({ type: 'notice', text: 'passthrough is off: this kernel has none (Linux 6.9 does)' })
+      }
+      backings.probe(disk.root)
+      tell({ type: 'ready' })
+    },
     fault: (opcode, thrown) => {
       const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
       tell({ type: 'fault', text: `${opcodeName(opcode)}: ${text}` })
@@ -73,9 +85,6 @@ const session = new Session(
   },
   options.trace,
 )
-backings.onRefusal = (number) =>
-  tell({ type: 'notice', text: `passthrough is off: the kernel said ${errnoName(number)}` })
-
 const ended = session.run()
 filesystem.close()
 tell({ type: 'ended', errno: -ended })
