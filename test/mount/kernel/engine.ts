@@ -1,0 +1,130 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { copyFile, open } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts'
+import { kernelEngine } from '../../../mount/kernel/engine.ts'
+
+const reason = kernelEngine.unavailable() ?? (process.getuid?.() === 0 ? null : 'mounting here needs root')
+const only = { skip: reason ?? false }
+
+async function shown(t: Test, options: Partial<MountOptions> = {}) {
+  const directory = t.testdir({ root: { file: 'before', sub: {} }, mount: {} })
+  const root = join(directory, 'root')
+  const mount = join(directory, 'mount')
+  const session = await kernelEngine.start(
+    { root, identity: null, readOnly: false, crossDevices: false, maxDescriptors: 0 },
+    mount,
+    { ...defaultMountOptions, ...options },
+  )
+  const end = async () => {
+    await session.unmount(true)
+    // Another mount namespace may hold a copy.
+    await Promise.race([session.closed, pause(3000)])
+  }
+  return { root, mount, session, end }
+}
+
+t.test('what changed on the host is seen once the kernel is told', only, async (t) => {
+  const { root, mount, session, end } = await shown(t, { attributeTimeout: 600, entryTimeout: 600 })
+  try {
+    t.equal(statSync(join(mount, 'file')).size, 6)
+    writeFileSync(join(root, 'new'), 'longer than before')
+    renameSync(join(root, 'new'), join(root, 'file'))
+    t.equal(statSync(join(mount, 'file')).size, 6, 'kept for as long as it may')
+    const { dev, ino } = statSync(root, { bigint: true })
+    await session.invalidate([{ directory: { dev, ino }, name: Buffer.from('file') }])
+    t.equal(statSync(join(mount, 'file')).size, 18)
+    await session.invalidate([{ directory: { dev, ino: ino + 10_000_000n }, name: Buffer.from('file') }])
+    t.pass('a directory that nobody looked at concerns nobody')
+  } finally {
+    await end()
+  }
+})
+
+t.test('slow calls are answered by the lanes, each with its own answer', only, async (t) => {
+  const { mount, root, end } = await shown(t)
+  try {
+    const fd = openSync(join(mount, 'synced'), 'w')
+    for (let i = 0; i < 20; i++) {
+      writeSync(fd, 'x')
+      fsyncSync(fd)
+    }
+    closeSync(fd)
+    const files = await Promise.all(
+      Array.from({ length: 16 }, (_, i) => open(join(mount, `parallel-${i}`), 'w')),
+    )
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(
+        files.map(async (file) => {
+          await file.write('y')
+          await (round % 2 === 0 ? file.sync() : file.datasync())
+        }),
+      )
+    }
+    await Promise.all(files.map((file) => file.close()))
+    t.equal(readFileSync(join(root, 'parallel-7'), 'utf8'), 'y'.repeat(10))
+    await copyFile(join(mount, 'synced'), join(mount, 'copied'))
+    t.equal(readFileSync(join(root, 'copied'), 'utf8'), 'x'.repeat(20))
+  } finally {
+    await end()
+  }
+})
+
+t.test('nothing is held once the kernel has forgotten', only, async (t) => {
+  const { mount, session, end } = await shown(t)
+  try {
+    for (let i = 0; i < 200; i++) {
+      mkdirSync(join(mount, `d${i}`))
+      writeFileSync(join(mount, `d${i}`, 'f'), 'f')
+    }
+    t.equal(readdirSync(mount).length, 202)
+    const busy = await session.statistics()
+    t.ok(busy.nodes > 200)
+    t.equal(busy.handles, 0)
+    t.ok((busy.operations['CREATE']?.count ?? 0) >= 200)
+    // Drops what the kernel caches of names and inodes, and with them ours.
+    writeFileSync('/proc/sys/vm/drop_caches', '2')
+    let nodes = busy.nodes
+    for (let i = 0; i < 50 && nodes > 1; i++) {
+      await pause(100)
+      nodes = (await session.statistics()).nodes
+    }
+    t.ok(nodes <= 1, `${nodes} nodes are left`)
+    const { descriptors } = await session.statistics()
+    t.ok(descriptors <= 1, `${descriptors} descriptors are left`)
+  } finally {
+    await end()
+  }
+})
+
+t.test('with and without passthrough the bytes are the same', only, async (t) => {
+  for (const passthrough of [true, false]) {
+    const { mount, root, session, end } = await shown(t, { passthrough })
+    try {
+      const bytes = Buffer.alloc(3 << 20, 'abcdefg')
+      writeFileSync(join(mount, 'bytes'), bytes)
+      t.ok(readFileSync(join(mount, 'bytes')).equals(bytes))
+      t.ok(readFileSync(join(root, 'bytes')).equals(bytes))
+      const { bytesWritten, passthrough: does } = await session.statistics()
+      t.equal(bytesWritten, does ? null : bytes.length, 'unknown bytes are not called zero')
+      if (!passthrough) t.notOk(does)
+    } finally {
+      await end()
+    }
+    t.notOk(existsSync(join(mount, 'bytes')))
+  }
+})
