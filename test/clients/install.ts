@@ -81,7 +81,7 @@ export async function installJavaScript(): Promise<string> {
 export async function installJava(): Promise<string> {
   const pom = join(sources, 'java', 'pom.xml')
   return cached('java', readFileSync(pom, 'utf8'), async (to) => {
-    if (!(await answers('javac', ['-version']))) throw new Missing('no JDK (Debian: openjdk-17-jdk-headless)')
+    if (!(await answers('javac', ['-version']))) throw new Missing('no JDK (Debian: default-jdk-headless)')
     if (!(await answers('mvn', ['--version']))) throw new Missing('no Maven (Debian: maven)')
     const half = `${to}.jars`
     rmSync(half, { recursive: true, force: true })

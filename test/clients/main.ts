@@ -90,6 +90,8 @@ async function tryClient(client: Client, directory: string, setup: Omit<Setup, '
       objects: Object.fromEntries(tree.objects),
       markers: [...tree.markers],
       work,
+      // Python writes them.
+      hasDataSets: setup.bin !== '',
       // As `twofold doctor` prints them.
       properties: clientConfigs
         .filter(({ kind }) => kind === 'properties')

@@ -86,7 +86,9 @@ export function sameDirectory(tree: Tree, directory: string, prefix = ''): void 
 
 /** Everything that a write through the bucket could change: names, kinds, sizes and times of the whole root. */
 export function snapshot(root: string): ReadonlyMap<string, string> {
-  const names = readdirSync(root, { recursive: true }).map(String)
+  // With types it does not follow links, of which one leads back up.
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true })
+  const names = entries.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
   return new Map(
     ['', ...names].map((name) => {
       const { mode, size, mtimeNs, ino } = lstatSync(join(root, name), { bigint: true })

@@ -151,6 +151,22 @@ public class S3a {
       same(fs.exists(path(bucket, "nowhere")), false, "nowhere");
     });
 
+    if (setup.get("hasDataSets").asBoolean()) readDataSets(fs, bucket, configuration);
+
+    refused("create is refused", () -> {
+      try (FSDataOutputStream out = fs.create(path(bucket, "new.txt"))) {
+        out.write(1);
+      }
+    });
+    refused("mkdirs is refused", () -> fs.mkdirs(path(bucket, "new directory")));
+    refused("delete is refused", () -> {
+      if (!fs.delete(path(bucket, "plain.txt"), false)) throw new java.io.IOException("not deleted");
+    });
+    fs.close();
+    System.exit(0);
+  }
+
+  static void readDataSets(FileSystem fs, String bucket, Configuration configuration) {
     check("a CSV set", () -> {
       long rows = 0;
       for (FileStatus file : fs.listStatus(path(bucket, "lake/csv"))) {
@@ -181,18 +197,6 @@ public class S3a {
       same(files.size(), 3, "files");
       same(sumOfIds(files, configuration), 287_988_000L, "sum of the ids");
     });
-
-    refused("create is refused", () -> {
-      try (FSDataOutputStream out = fs.create(path(bucket, "new.txt"))) {
-        out.write(1);
-      }
-    });
-    refused("mkdirs is refused", () -> fs.mkdirs(path(bucket, "new directory")));
-    refused("delete is refused", () -> {
-      if (!fs.delete(path(bucket, "plain.txt"), false)) throw new java.io.IOException("not deleted");
-    });
-    fs.close();
-    System.exit(0);
   }
 
   static long sumOfIds(List<org.apache.hadoop.fs.Path> files, Configuration configuration) throws Exception {

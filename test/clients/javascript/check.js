@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 
 const setup = JSON.parse(readFileSync(process.env.TWOFOLD_CLIENT_SETUP, 'utf8'))
 
-export const { door, objects, markers } = setup
+export const { door, objects, markers, hasDataSets } = setup
 
 export const expectedKeys = () =>
   [...Object.keys(objects), ...markers].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
