@@ -89,16 +89,21 @@ function flush(): void {
 const needsEscape = /["\\\0-\x1f\x7f-\uffff]/
 
 /** One line of JSON. A replacer would cost more than all the rest. */
-function asJson(level: LogLevel, event: string, fields: LogFields, debug: boolean): string {
-  let line = `{"time":"${isoNow()}","level":"${level}","event":"${event}"`
+function asJson(level: LogLevel, event: string, common: string, fields: LogFields, debug: boolean): string {
+  return `{"time":"${isoNow()}","level":"${level}","event":"${event}"${common}${jsonFields(fields, debug)}}`
+}
+
+/** `,"name":value` for each field that has one. */
+function jsonFields(fields: LogFields, debug: boolean): string {
+  let text = ''
   for (const name in fields) {
     const value = fields[name]
     if (value === undefined) continue
-    if (typeof value === 'number' && Number.isFinite(value)) line += `,"${name}":${value}`
-    else if (typeof value === 'string' && !needsEscape.test(value)) line += `,"${name}":"${value}"`
-    else line += `,"${name}":${JSON.stringify(value, plain(debug)) ?? 'null'}`
+    if (typeof value === 'number' && Number.isFinite(value)) text += `,"${name}":${value}`
+    else if (typeof value === 'string' && !needsEscape.test(value)) text += `,"${name}":"${value}"`
+    else text += `,"${name}":${JSON.stringify(value, plain(debug)) ?? 'null'}`
   }
-  return line + '}'
+  return text
 }
 
 let lastNow = 0
@@ -118,12 +123,16 @@ export function createLog(options: LogOptions): Log {
   const text = options.format === 'text' || (options.format === 'auto' && process.stderr.isTTY)
   const write = options.write ?? writeStderr
   const make = (common: LogFields): Log => {
-    const line = (level: LogLevel) => (event: string, fields?: LogFields) => {
-      if (levels[level] < least) return
-      const all = { ...common, ...fields }
-      const shown = text ? asText(level, event, all, debug) : asJson(level, event, all, debug)
-      write(`${shown}\n`, levels[level] >= levels.warn)
-    }
+    const commonJson = jsonFields(common, debug)
+    const line =
+      (level: LogLevel) =>
+      (event: string, fields: LogFields = {}) => {
+        if (levels[level] < least) return
+        const shown = text
+          ? asText(level, event, { ...common, ...fields }, debug)
+          : asJson(level, event, commonJson, fields, debug)
+        write(`${shown}\n`, levels[level] >= levels.warn)
+      }
     return {
       debug: line('debug'),
       info: line('info'),

@@ -54,9 +54,11 @@ export async function twofold(
   scratch: string,
   core?: number,
   node: string[] = [],
+  dist = join(import.meta.dirname, '../..'),
+  name = 'twofold',
 ): Promise<Contestant> {
-  const script = join(import.meta.dirname, 'door.js')
-  const log = join(scratch, 'twofold.log')
+  const script = join(dist, 'test/bench/door.js')
+  const log = join(scratch, `${name}.log`)
   const [command, args] = pinned(core, 'sh', [
     '-c',
     'log=$1; shift; exec "$@" 2>"$log"',
@@ -72,11 +74,28 @@ export async function twofold(
   const said = JSON.parse(line) as Omit<Signed, 'region'> & { pid: number }
   const url = new URL(said.endpoint)
   return {
-    name: 'twofold',
+    name,
     host: url.hostname,
     port: Number(url.port),
     pids: [said.pid],
     request: signedRequest({ ...said, region: 'local' }),
+    stop: () => end(child),
+  }
+}
+
+/** See bare-node.ts. */
+export async function bareNode(core?: number): Promise<Contestant> {
+  const script = join(import.meta.dirname, 'bare-node.js')
+  const child = spawn(...pinned(core, process.execPath, [script]), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
+  const said = JSON.parse(line) as { pid: number; endpoint: string }
+  const { hostname, port, host } = new URL(said.endpoint)
+  return {
+    name: 'bare node',
+    host: hostname,
+    port: Number(port),
+    pids: [said.pid],
+    request: (file) => `GET /${file} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
     stop: () => end(child),
   }
 }

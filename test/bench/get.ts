@@ -8,6 +8,8 @@
  *   --only LIST         of 1k,64k,1g
  *   --data DIR          where the files are made, and where a peer finds them
  *   --peer URL --peer-bucket B --peer-key ID --peer-secret S [--peer-region R] [--peer-pid PID]
+ *   --rival DIST        also another build of ours, to compare two of them
+ *   --bare              also node:http with constant bodies, what ours can't be better than
  *   --node OPTION       for our process, as --cpu-prof (may be repeated)
  */
 import { existsSync, mkdirSync, mkdtempSync, openSync, closeSync, rmSync, statSync, writeSync } from 'node:fs'
@@ -15,7 +17,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { bucketOf, nginx, peer, twofold, type Contestant } from './contestant.ts'
+import { bareNode, bucketOf, nginx, peer, twofold, type Contestant } from './contestant.ts'
 import { manySmall, oneLarge, type Figure } from './load.ts'
 
 const { values } = parseArgs({
@@ -30,6 +32,8 @@ const { values } = parseArgs({
     'peer-secret': { type: 'string', default: '' },
     'peer-region': { type: 'string', default: 'us-east-1' },
     'peer-pid': { type: 'string' },
+    rival: { type: 'string' },
+    bare: { type: 'boolean', default: false },
     node: { type: 'string', multiple: true, default: [] },
   },
 })
@@ -60,6 +64,9 @@ const contestants: Contestant[] = [
   await nginx(data, scratch, serverCore),
   await twofold(data, scratch, serverCore, values.node),
 ]
+if (values.rival !== undefined)
+  contestants.push(await twofold(data, scratch, serverCore, values.node, resolve(values.rival), 'rival'))
+if (values.bare) contestants.push(await bareNode(serverCore))
 if (values.peer !== undefined) {
   const signed = {
     endpoint: values.peer,
@@ -108,25 +115,28 @@ try {
   for (const row of rows) {
     const rates = new Map<string, number[]>()
     const costs = new Map<string, number[]>()
-    for (const contestant of contestants) await row.run(contestant)
+    const present = contestants.filter(({ name }) => row.load !== '1g' || name !== 'bare node')
+    for (const contestant of present) await row.run(contestant)
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const { name } of contestants) {
-        const contestant = contestants.find((one) => one.name === name)!
+      for (const contestant of present) {
+        const { name } = contestant
         const { requests, seconds, cpu } = await row.run(contestant)
         rates.set(name, [...(rates.get(name) ?? []), requests / seconds])
         costs.set(name, [...(costs.get(name) ?? []), (cpu / requests) * (row.load === '1g' ? 1 : 1e6)])
       }
     }
     const base = { rate: median(rates.get('nginx')!), cost: median(costs.get('nginx')!) }
-    for (const { name } of contestants) {
+    for (const { name } of present) {
       const rate = median(rates.get(name)!)
       const cost = median(costs.get(name)!)
+      const least = (of: string) => Math.min(...costs.get(of)!)
+      const best = `at best ${least(name).toFixed(row.load === '1g' ? 3 : 1)} (${(least('nginx') / least(name)).toFixed(2)})`
       const spread = costs.get(name)!.map((one) => one.toFixed(row.load === '1g' ? 3 : 1))
       console.log(
-        `${row.load.padEnd(4)} ${name.padEnd(8)} ${
+        `${row.load.padEnd(4)} ${name.padEnd(9)} ${
           row.load === '1g' ? `${(rate * 1024).toFixed(0)} MiB/s` : `${rate.toFixed(0)} requests/s`
         } (${(rate / base.rate).toFixed(2)} of nginx), ${cost.toFixed(row.load === '1g' ? 3 : 1)} ${row.unit} ` +
-          `(${(base.cost / cost).toFixed(2)} of nginx)  [${spread.join(' ')}]`,
+          `(${(base.cost / cost).toFixed(2)} of nginx), ${best}  [${spread.join(' ')}]`,
       )
     }
   }
