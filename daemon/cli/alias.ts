@@ -10,6 +10,7 @@ import { Fault } from '../../lib/errors.ts'
 export function aliasFor(directory: string, taken: ReadonlySet<string>): string | null {
   const name = basename(directory)
     .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9.-]+/g, '-')
     .replace(/[.-]*\.[.-]*/g, '.')
