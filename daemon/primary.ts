@@ -37,6 +37,8 @@ export interface Primary {
 
 /** Milliseconds that a live worker may take to say that it serves by the latest records before it is replaced. */
 const applyTime = 5_000
+/** The same for one that is still starting: on a busy machine that alone takes seconds. */
+const bootTime = 60_000
 /** Crashes of a child before it was ever ready, after which a start is given up. */
 const patience = 5
 /** Milliseconds that the first mounts get before the daemon calls itself ready without them. */
@@ -276,10 +278,12 @@ class Supervisor implements Primary {
   /** A worker that doesn't take the records in time may be serving somebody who was revoked: it is replaced. */
   #expect(worker: Worker): void {
     clearTimeout(worker.overdue)
+    const { state, pid } = worker.child.view
+    const milliseconds = state === 'ready' ? applyTime : bootTime
     worker.overdue = setTimeout(() => {
-      this.#log.error('worker.unresponsive', { pid: worker.child.view.pid, milliseconds: applyTime })
+      this.#log.error('worker.unresponsive', { pid, milliseconds })
       worker.child.kill()
-    }, applyTime)
+    }, milliseconds)
   }
 
   #checkPublished(): void {
