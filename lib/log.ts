@@ -58,10 +58,16 @@ function asText(level: LogLevel, event: string, fields: LogFields, debug: boolea
 /** Lines of this turn of the loop: many requests cost one write. */
 let pending = ''
 let flushing = false
+/** What a pipe with a slow reader did not take yet: the end of a line is never cut off. */
+let rest = Buffer.alloc(0)
+/** Bytes that wait for such a reader; lines beyond it are lost, never the daemon. */
+const patience = 1024 * 1024
 
 /** stderr: with the other lines of this turn of the loop, or at once when it is `urgent`. */
 function writeStderr(line: string, urgent: boolean): void {
+  if (rest.length + pending.length > patience) return
   pending += line
+  if (rest.length > 0) return
   if (urgent || pending.length > 65_536) flush()
   else if (!flushing) {
     flushing = true
@@ -73,15 +79,18 @@ process.on('exit', () => flush())
 /** By a synchronous write: a line is whole, and out before the process may die. */
 function flush(): void {
   flushing = false
-  if (pending === '') return
-  const bytes = Buffer.from(pending)
+  const bytes = rest.length === 0 ? Buffer.from(pending) : Buffer.concat([rest, Buffer.from(pending)])
   pending = ''
-  for (let done = 0, attempt = 0; done < bytes.length && attempt < 100; attempt++) {
+  rest = Buffer.alloc(0)
+  for (let done = 0; done < bytes.length;) {
     try {
       done += writeSync(2, bytes, done)
     } catch (thrown) {
-      // A pipe whose reader is slow (EAGAIN) is tried again; one that is gone loses the line, never the daemon.
+      // One whose reader is gone loses its lines.
       if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) return
+      rest = bytes.subarray(done)
+      setTimeout(flush, 20).unref()
+      return
     }
   }
 }
