@@ -2,6 +2,7 @@
  * The root that a file system hangs from: who it must be, whether it is there, and whether something is mounted
  * inside of it. Asked about before each operation, it asks the host at most once a second.
  */
+import { readFileSync } from 'node:fs'
 import type { RootIdentity } from '../lib/disk.ts'
 import { descriptorPath } from '../lib/sys/attributes.ts'
 import { SystemError } from '../lib/sys/errno.ts'
@@ -17,7 +18,13 @@ import { Nodes } from './nodes.ts'
 
 /** Milliseconds. */
 const checkEvery = 1000
-const defaultLimit = 4096
+const mostDescriptors = 4096
+
+/** Far under what the process may open: the rest is for the files that programs have open. */
+function descriptorLimit(): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
+  return Math.min(mostDescriptors, Math.floor(Number(soft ?? 1024) / 4))
+}
 
 export class DiskRoot {
   readonly nodes: Nodes
@@ -36,7 +43,7 @@ export class DiskRoot {
     this.#source = source
     this.#who = source.identity
     this.#path = cstring(Buffer.from(source.root))
-    this.nodes = new Nodes(source.maxDescriptors > 0 ? source.maxDescriptors : defaultLimit)
+    this.nodes = new Nodes(source.maxDescriptors > 0 ? source.maxDescriptors : descriptorLimit())
     const result = this.#bind()
     if (result < 0 && source.identity === null) throw new SystemError(-result, 'openat2', source.root)
     this.#holdsMounts = mountsInside(source.root).length > 0

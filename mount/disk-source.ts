@@ -9,7 +9,7 @@ export interface DiskSource {
   readonly readOnly: boolean
   /** Show what is mounted inside the root. Without it, such a mount point looks like the empty directory that it covers. */
   readonly crossDevices: boolean
-  /** Descriptors that nodes may keep open; 0: a quarter of the open-file limit, at most 16,384. */
+  /** Descriptors that nodes may keep open; 0: a quarter of the open-file limit, at most 4,096. */
   readonly maxDescriptors: number
 }
 
