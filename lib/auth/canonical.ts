@@ -128,6 +128,9 @@ export function parseSignedHeaders(list: string): SignedHeaders | undefined {
 
 /** Runs of white space become one space, leading and trailing ones go. */
 export function canonicalValue(value: string): string {
+  if (!whiteSpace.test(value)) return value
   return needsTrim.test(value) ? value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '') : value
 }
+/** Most values have none, and the longer question is the dearer one. */
+const whiteSpace = /[ \t\r\n]/
 const needsTrim = /^[ \t]|[ \t]$| {2}|[\t\r\n]/

@@ -285,8 +285,19 @@ function parseScope(credential: string, malformed: (why: string) => Fault): Scop
   return { accessKeyId, day, region, service, scope: credential.slice(accessKeyId.length + 1) }
 }
 
-/** `20150830T123600Z` in milliseconds since the epoch; undefined for any other form. */
+let lastText = ''
+let lastTime: number | undefined
+
+/** `20150830T123600Z` in milliseconds since the epoch; undefined for any other form. Requests come many a second. */
 function parseIsoDate(text: string): number | undefined {
+  if (text !== lastText) {
+    lastTime = readIsoDate(text)
+    lastText = text
+  }
+  return lastTime
+}
+
+function readIsoDate(text: string): number | undefined {
   if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined
   const part = (from: number, to: number) => Number(text.slice(from, to))
   const month = part(4, 6)

@@ -135,12 +135,12 @@ http {
   )
   const [command, args] = pinned(core, 'nginx', ['-c', configuration, '-p', prefix])
   const child = spawn(command, args, { stdio: 'inherit' })
-  for (let attempt = 0; !(await answers(port)); attempt++) {
+  const workers = () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
+  for (let attempt = 0; workers() === '' || !(await answers(port)); attempt++) {
     if (attempt === 100) throw new Error('nginx does not start')
     await sleep(50)
   }
-  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
-  const pids = children.trim().split(' ').map(Number)
+  const pids = workers().split(' ').map(Number)
   return {
     name: 'nginx',
     host: '127.0.0.1',
