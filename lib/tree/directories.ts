@@ -11,9 +11,10 @@ import { cstring, must } from '../sys/libc.ts'
 import { AT_SYMLINK_NOFOLLOW } from '../sys/open.ts'
 import { modeAt, type Stat } from '../sys/stat.ts'
 import { LRUCache } from '../lru.ts'
+import { DirectoryReader } from './directory-reader.ts'
 import { Journal, type Watch } from './journal.ts'
 import { Names } from './names.ts'
-import { DirectoryReader, kindOfMode } from './packed.ts'
+import { kindOfMode } from './packed.ts'
 
 /** Names from which on a directory is watched, and read in slices. */
 const large = 4096

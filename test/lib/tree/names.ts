@@ -15,8 +15,9 @@ import t, { type Test } from 'tap'
 import { O } from '../../../lib/sys/open.ts'
 import { statFd } from '../../../lib/sys/stat.ts'
 import { Directories } from '../../../lib/tree/directories.ts'
+import { DirectoryReader } from '../../../lib/tree/directory-reader.ts'
 import { Cursor, Names } from '../../../lib/tree/names.ts'
-import { DirectoryReader, type Kind, type Packed } from '../../../lib/tree/packed.ts'
+import type { Kind, Packed } from '../../../lib/tree/packed.ts'
 
 function read(path: string): Packed {
   const fd = openSync(path, O.RDONLY | O.DIRECTORY)
