@@ -4,7 +4,6 @@ import { awsCli } from './aws-cli.ts'
 import { sources } from './install.ts'
 import { printed } from './printed.ts'
 import { rclone } from './rclone.ts'
-import { pastedLines } from './pasted-lines.ts'
 import type { Report } from './report.ts'
 import { s3cmd } from './s3cmd.ts'
 import { s5cmd } from './s5cmd.ts'
@@ -56,5 +55,4 @@ export const clients: readonly Client[] = [
   { name: 'printed configurations', needs: 'python', run: printed },
   python('minio, obstore, DataFusion, smart_open', 'object_stores.py'),
   javascript('minio, aws4fetch, hyparquet', 'small-clients.js'),
-  { name: 'lines to paste', needs: 'python', run: pastedLines },
 ]

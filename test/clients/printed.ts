@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clientConfigs, environment, type ClientConfig } from '../../daemon/cli/client-configs.ts'
 import { succeed } from './command.ts'
-import { sources } from './install.ts'
+import { installJavaScript } from './install.ts'
 import type { Report } from './report.ts'
 import type { Setup } from './setup.ts'
 
@@ -26,17 +26,15 @@ const afterwards: Readonly<Record<string, (bucket: string) => string>> = {
 export async function printed({ door, work, bin, env }: Setup, report: Report): Promise<void> {
   const pasted: NodeJS.ProcessEnv = { ...env, PATH: `${bin}:${env['PATH'] ?? ''}` }
   for (const name of Object.keys(pasted)) if (/^AWS_(?!CONFIG|SHARED|EC2)/.test(name)) delete pasted[name]
+  // Where a bare import finds the SDK.
+  const cwd = await installJavaScript()
   for (const config of clientConfigs.filter(({ kind }) => kind !== 'properties'))
     await report.check(`${config.client} as printed`, async () => {
       const file = join(work, 'pasted')
       const more = afterwards[config.client]?.(door.bucket) ?? ''
       writeFileSync(file, [...config.lines(door), more].join('\n'))
       const script = [...environment(door), interpreter(config, file)].join('\n')
-      const { stdout } = await succeed('bash', ['-euc', script], {
-        env: pasted,
-        // Where a bare import finds the SDK.
-        cwd: join(sources, 'javascript'),
-      })
+      const { stdout } = await succeed('bash', ['-euc', script], { env: pasted, cwd })
       const want = more === '' ? 'linked/target/first.txt' : '24000'
       if (!stdout.includes(want)) throw new Error(`its output has no ${want}:\n${stdout.slice(0, 2000)}`)
     })
