@@ -127,7 +127,6 @@ await measure(chosenRows.filter((row) => row !== 'unlink'))
 // Removing comes last: see mount-work.ts.
 if (chosenRows.includes('unlink')) await measure(['unlink'])
 for (const { end } of shown.values()) await end()
-rmSync(scratch, { recursive: true, force: true })
 
 const figure = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1)
@@ -141,4 +140,5 @@ for (const row of chosenRows) {
   })
   process.stdout.write(`| ${all[row]?.title}, ${all[row]?.unit} | ${cells.join(' | ')} |\n`)
 }
+rmSync(scratch, { recursive: true, force: true })
 process.exit(0)
