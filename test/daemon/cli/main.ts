@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import t from 'tap'
 import { commands } from '../../../daemon/cli/commands.ts'
 import { completionScript, shells } from '../../../daemon/cli/completion.ts'
@@ -73,7 +74,9 @@ t.test('a completion script is one that its shell can read', async (t) => {
     const script = completionScript(shell, commands)
     for (const { name } of commands) t.ok(script.includes(name.split(' ').at(-1) ?? ''), `${shell} ${name}`)
     try {
-      execFileSync(shell, ['-n'], { input: script, stdio: ['pipe', 'ignore', 'pipe'] })
+      execFileSync(shell, ['-n', join(t.testdir({ script }), 'script')], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
       t.pass(`${shell} reads it`)
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') t.pass(`no ${shell} here`)
