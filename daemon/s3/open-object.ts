@@ -29,7 +29,8 @@ export function openObject(request: ObjectRequest): OpenedObject {
     throw new Fault(typeof opened === 'string' ? opened : 'NoSuchKey', undefined, {
       details: { Key: request.key },
     })
-  return { ...opened, key, head: objectHead(request.disk.id, opened.stat) }
+  const { fd, stat } = opened
+  return { fd, stat, key, head: objectHead(request.disk.id, stat) }
 }
 
 /** Of Range and partNumber: the bytes that are asked for, undefined for all. Throws InvalidRange and others. */
