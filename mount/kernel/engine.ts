@@ -1,4 +1,5 @@
 /** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
+import { writeSync } from 'node:fs'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
@@ -80,10 +81,14 @@ class KernelSession implements MountSession {
     // Node waits for its threads when it exits, and this one waits for the kernel.
     const leave = (status: number) => exitNow(status)
     process.once('exit', leave)
+    // Node reports an error that nobody caught after `exit`, which then comes too late.
+    const report = (error: Error) => void writeSync(2, `${error.stack ?? error.message}\n`)
+    process.once('uncaughtExceptionMonitor', report)
     this.closed = new Promise((resolve, reject) => {
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
         process.off('exit', leave)
+        process.off('uncaughtExceptionMonitor', report)
         void Promise.all(laneThreads.map((lane) => lane.terminate())).then(() => close(device))
         if (ended === 0) resolve()
         else reject(new SystemError(ended ?? errno.EIO, 'read', '/dev/fuse'))
