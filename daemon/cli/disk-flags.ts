@@ -45,7 +45,7 @@ const settingFlags: Readonly<Record<string, SettingFlag>> = {
     kind: 'text',
     value: 'ACCESS',
     completes: ['ro', 'rw'],
-    doc: 'what S3 may do: ro (the default) or rw',
+    doc: 'what S3 may do: ro (the default) or rw, for when writing over S3 comes: no operation writes yet',
   },
   'cross-devices': {
     key: 'crossDevices',

@@ -56,12 +56,16 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
         level: config.logLevel,
         format: config.logFormat,
       })
-      primary = await runPrimary({ config, log, whenTaken: 'next' })
+      primary = await runPrimary({
+        config,
+        log,
+        whenTaken: call.text('listen') === undefined ? 'next' : 'refuse',
+      })
     }
     try {
       const ready = await prepare(call, client, directory)
       call.output.progress('')
-      call.output.result(ready.json, () => welcome(ready, joins))
+      call.output.result(ready.json, () => welcome(ready, joins, statePath(call)))
     } catch (error) {
       call.output.progress('')
       await primary?.stop('it could not be set up')
@@ -71,6 +75,12 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
     await primary.stopped
     if (!call.output.json) call.output.note('Unmounted and stopped.')
   },
+}
+
+/** Absolute: another terminal may stand elsewhere. */
+function statePath(call: Call): string | undefined {
+  const state = call.text('state')
+  return state === undefined ? undefined : call.path(state)
 }
 
 /** Canonical; undefined where none was named. */

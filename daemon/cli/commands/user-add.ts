@@ -12,7 +12,7 @@ export const userAdd: Command = {
   ],
   flags: {
     access: {
-      doc: 'ro (the default) or rw, which also wants a disk with --s3 rw',
+      doc: 'ro (the default) or rw, for when writing over S3 comes: no operation writes yet',
       value: 'ACCESS',
       completes: ['ro', 'rw'],
     },

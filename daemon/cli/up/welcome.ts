@@ -1,7 +1,7 @@
 /** What `up` says when all is ready. */
 import type { DiskView } from '../../control/schema.ts'
 import { clientConfigs, environment, type Access } from '../client-configs.ts'
-import { table } from '../output.ts'
+import { shellQuote, table } from '../output.ts'
 
 export interface Welcome {
   readonly disk: DiskView
@@ -14,8 +14,14 @@ export interface Welcome {
   readonly json: Access & { readonly disk: string; readonly mountpoint: string | null }
 }
 
-/** `joins`: the disk was added to a daemon that ran already. */
-export function welcome({ disk, made, obstacle, others, json }: Welcome, joins: boolean): string {
+/** `joins`: a daemon ran already. `state` is what --state said, which other commands then need too. */
+export function welcome(
+  { disk, made, obstacle, others, json }: Welcome,
+  joins: boolean,
+  state: string | undefined,
+): string {
+  const twofold = (command: string) =>
+    `npx twofold ${command}${state === undefined ? '' : ` --state ${shellQuote(state)}`}`
   const what =
     made === 'sample' ? `A disk with a few sample files is ready: ${disk.root}` : `${disk.root} is ready.`
   const sections = [what]
@@ -44,13 +50,15 @@ export function welcome({ disk, made, obstacle, others, json }: Welcome, joins: 
     sections.push(`${client}${kind === 'shell' ? '' : ` (${kind})`}:\n\n${indented(lines(json))}`)
   const notes = [
     'Who holds the access key reads every file of the disk, whatever its mode bits say.',
-    `A link for any browser: npx twofold share ${disk.name} FILE. More clients: npx twofold doctor.`,
+    `A link for any browser: ${twofold(`share ${disk.name} FILE`)}. More clients: ${twofold('doctor')}.`,
   ]
   if (others.length > 0) notes.push(`Served as well: ${others.map(({ name }) => name).join(', ')}.`)
   notes.push(
     joins
-      ? `A daemon was running on this state, so the disk was added to it; "twofold disk remove ${disk.name}" takes it out again.`
-      : 'Ctrl-C unmounts and stops.',
+      ? made === null
+        ? 'A daemon was running on this state, and serves this disk already.'
+        : `A daemon was running on this state, so the disk was added to it; ${twofold(`disk remove ${disk.name}`)} takes it out again.`
+      : `Ctrl-C ${json.mountpoint === null ? '' : 'unmounts and '}stops.`,
   )
   sections.push(notes.join('\n'))
   return `\n${sections.join('\n\n')}\n`
