@@ -5,7 +5,7 @@ import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { HEADER_OUT } from './codec.ts'
 import { writeReply } from './device.ts'
 import { serveLane, type Job } from './lanes.ts'
-import { COPY_FILE_RANGE, COPY_FILE_RANGE_64, FALLOCATE, FSYNC, FSYNCDIR, SYNCFS } from './opcodes.ts'
+import { COPY_FILE_RANGE, COPY_FILE_RANGE_64, FALLOCATE, FSYNC, FSYNCDIR, SYNCFS } from './opcode.ts'
 import { copyFileRangeOut, writeOut } from './structs.ts'
 import type { LaneStart } from './thread-messages.ts'
 

@@ -1,0 +1,53 @@
+/** Operations that open and close files. */
+import { HEADER_OUT, putEntry } from '../codec.ts'
+import type { Exchange } from '../exchange.ts'
+import { OPEN_KILL_SUIDGID } from '../flags.ts'
+import { handle } from '../opcode.ts'
+import { createIn, flushIn, openIn, openOut, releaseIn } from '../structs.ts'
+import { killPrivileges } from './attributes.ts'
+
+export function open(x: Exchange): number {
+  const a = x.request.take(openIn)
+  const { request, filesystem, opened } = x
+  const result = filesystem.open(request.node, a.flags, request.caller, opened)
+  if (result < 0) return result
+  if ((a.open_flags & OPEN_KILL_SUIDGID) !== 0) killPrivileges(x)
+  return x.reply.put(openOut, x.backings.opened(request.node, opened.handle, a.flags))
+}
+
+/** CREATE and TMPFILE: an entry, and the open file behind it. */
+function created(x: Exchange, result: number, flags: number): number {
+  if (result < 0) return result
+  const { reply, entry, opened } = x
+  const size = putEntry(reply.view, HEADER_OUT, entry, x.valid)
+  openOut.write(reply.view, HEADER_OUT + size, x.backings.opened(entry.node, opened.handle, flags))
+  return size + openOut.size
+}
+
+export function create(x: Exchange): number {
+  const { request, filesystem, entry, opened } = x
+  const a = request.take(createIn)
+  const name = request.name()
+  request.caller.umask = a.umask
+  return created(
+    x,
+    filesystem.create(request.node, name, a.flags, a.mode, request.caller, entry, opened),
+    a.flags,
+  )
+}
+
+export function tmpfile(x: Exchange): number {
+  const { request, filesystem, entry, opened } = x
+  const a = request.take(createIn)
+  request.caller.umask = a.umask
+  return created(x, filesystem.tmpfile(request.node, a.flags, a.mode, request.caller, entry, opened), a.flags)
+}
+
+export const flush = (x: Exchange): number => x.filesystem.flush(handle(x.request.take(flushIn).fh))
+
+export function release(x: Exchange): number {
+  const a = x.request.take(releaseIn)
+  x.backings.released(x.request.node)
+  x.filesystem.release(handle(a.fh))
+  return 0
+}
