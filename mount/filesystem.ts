@@ -94,6 +94,18 @@ export interface AttributeChanges {
   mtimeNs: number
 }
 
+export const noChanges = (): AttributeChanges => ({
+  set: 0,
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  atime: 0,
+  atimeNs: 0,
+  mtime: 0,
+  mtimeNs: 0,
+})
+
 /** What open, create and tmpfile answer beside their handle. Engines reuse one object. */
 export interface Opened {
   handle: HandleId

@@ -12,6 +12,7 @@ import { emptyStatFs } from '../lib/sys/statfs.ts'
 import {
   NO_HANDLE,
   SET,
+  noChanges,
   type AttributeChanges,
   type DirectorySink,
   type Entry,
@@ -35,17 +36,7 @@ export class NativeOperations {
   readonly #opened: Opened = { handle: NO_HANDLE }
   readonly #stat = emptyStat()
   readonly #statfs = emptyStatFs()
-  readonly #changes: AttributeChanges = {
-    set: 0,
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    atime: 0,
-    atimeNs: 0,
-    mtime: 0,
-    mtimeNs: 0,
-  }
+  readonly #changes = noChanges()
 
   constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem

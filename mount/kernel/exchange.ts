@@ -1,7 +1,7 @@
 /** What a handler works with: the request, the reply, the file system, and objects that serve every request. */
 import { emptyStat } from '../../lib/sys/stat.ts'
 import { emptyStatFs } from '../../lib/sys/statfs.ts'
-import type { AttributeChanges, Entry, Filesystem, HandleId, Opened } from '../filesystem.ts'
+import { noChanges, type Entry, type Filesystem, type HandleId, type Opened } from '../filesystem.ts'
 import type { Backings } from './backings.ts'
 import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './codec.ts'
 import { DirentPacker } from './dirent.ts'
@@ -25,17 +25,7 @@ export class Exchange {
   readonly entry: Entry = { node: 0 as Entry['node'], attributes: emptyStat() }
   readonly opened: Opened = { handle: 0 as HandleId }
   readonly statfs = emptyStatFs()
-  readonly changes: AttributeChanges = {
-    set: 0,
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    atime: 0,
-    atimeNs: 0,
-    mtime: 0,
-    mtimeNs: 0,
-  }
+  readonly changes = noChanges()
 
   /** What INIT settled. */
   setxattrExtended = false

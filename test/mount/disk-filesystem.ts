@@ -27,7 +27,7 @@ import {
   NO_HANDLE,
   ROOT,
   SET,
-  type AttributeChanges,
+  noChanges,
   type Entry,
   type Filesystem,
   type NodeId,
@@ -37,17 +37,7 @@ import {
 const name = (text: string | Buffer) => cstring(Buffer.from(text))
 const newEntry = (): Entry => ({ node: 0 as NodeId, attributes: emptyStat() })
 const newOpened = (): Opened => ({ handle: NO_HANDLE })
-const noChange: AttributeChanges = {
-  set: 0,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  size: 0,
-  atime: 0,
-  atimeNs: 0,
-  mtime: 0,
-  mtimeNs: 0,
-}
+const noChange = noChanges()
 
 function fresh(t: Test, more: Partial<DiskSource> = {}): { root: string; filesystem: Filesystem } {
   const root = join(t.testdir({ root: {} }), 'root')
