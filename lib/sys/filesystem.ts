@@ -1,22 +1,6 @@
-/** What a file system says of itself and of a file's identity: statfs(2) and name_to_handle_at(2). */
+/** Kinds of file systems, and what one says of a file beyond its attributes: name_to_handle_at(2), case folding. */
 import { declare, type CPath } from './libc.ts'
 import { AT_EMPTY_PATH } from './open.ts'
-
-/** Sizes are in bytes, exact up to 2^53. */
-export interface FileSystem {
-  /** One of `FS`, or another of linux/magic.h. */
-  readonly type: number
-  /** f_fsid, 16 hex digits; zeros where the file system has none. */
-  readonly id: string
-  readonly blockSize: number
-  /** In blocks. */
-  readonly blocks: number
-  readonly free: number
-  readonly available: number
-  readonly files: number
-  readonly filesFree: number
-  readonly maxName: number
-}
 
 /** linux/magic.h and the file systems' own sources. */
 export const FS = {
@@ -39,28 +23,6 @@ export const FS = {
   NTFS3: 0x7366746e,
   HFSPLUS: 0x482b,
 } as const
-
-// struct statfs of 64-bit architectures (asm-generic/statfs.h).
-const call = declare<[number, Uint8Array]>('int fstatfs(int fd, void *buffer)')
-const buffer = Buffer.alloc(120)
-const u64 = (at: number) => buffer.readUInt32LE(at + 4) * 2 ** 32 + buffer.readUInt32LE(at)
-
-/** The file system that `fd` lies on, O_PATH descriptors included, or minus the errno. */
-export function fstatfs(fd: number): FileSystem | number {
-  const result = call(fd, buffer)
-  if (result < 0) return result
-  return {
-    type: buffer.readUInt32LE(0),
-    blockSize: u64(8),
-    blocks: u64(16),
-    free: u64(24),
-    available: u64(32),
-    files: u64(40),
-    filesFree: u64(48),
-    id: buffer.toString('hex', 56, 64),
-    maxName: u64(64),
-  }
-}
 
 const toHandle = declare<[number, CPath, Uint8Array, Uint8Array, number]>(
   'int name_to_handle_at(int dirfd, const char *path, void *handle, void *mount, int flags)',

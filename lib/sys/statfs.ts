@@ -3,7 +3,7 @@ import { declare, type CPath } from './libc.ts'
 
 /** Blocks are of `frsize` bytes. Numbers are exact up to 2^53. */
 export interface StatFs {
-  /** f_type, as statfs(2) lists them. */
+  /** f_type: one of `FS` of filesystem.ts, or another of linux/magic.h. */
   type: number
   bsize: number
   frsize: number
@@ -12,8 +12,8 @@ export interface StatFs {
   bavail: number
   files: number
   ffree: number
-  /** f_fsid, two 32-bit numbers as one. */
-  fsid: bigint
+  /** f_fsid, 16 hex digits; zeros where the file system has none. */
+  fsid: string
   namelen: number
   /** ST_* of statvfs(3). */
   flags: number
@@ -28,7 +28,7 @@ export const emptyStatFs = (): StatFs => ({
   bavail: 0,
   files: 0,
   ffree: 0,
-  fsid: 0n,
+  fsid: '',
   namelen: 0,
   flags: 0,
 })
@@ -50,9 +50,16 @@ export function statFs(of: number | CPath, statfs: StatFs): number {
   statfs.bavail = u64(32)
   statfs.files = u64(40)
   statfs.ffree = u64(48)
-  statfs.fsid = buffer.readBigUInt64LE(56)
+  statfs.fsid = buffer.toString('hex', 56, 64)
   statfs.namelen = u64(64)
   statfs.frsize = u64(72)
   statfs.flags = u64(80)
   return 0
+}
+
+/** As `statFs`, for those who ask now and then. */
+export function fstatfs(fd: number): StatFs | number {
+  const statfs = emptyStatFs()
+  const result = statFs(fd, statfs)
+  return result < 0 ? result : statfs
 }

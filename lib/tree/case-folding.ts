@@ -3,9 +3,10 @@
  * just these bytes.
  */
 import { getdents64, rewind } from '../sys/directory.ts'
-import { FS, foldsCase as hasFoldingFlag, fstatfs } from '../sys/filesystem.ts'
+import { FS, foldsCase as hasFoldingFlag } from '../sys/filesystem.ts'
 import { AT_SYMLINK_NOFOLLOW, close, O, openat2 } from '../sys/open.ts'
 import { modeAt } from '../sys/stat.ts'
+import { fstatfs } from '../sys/statfs.ts'
 
 const foldingTypes = new Set<number>([FS.CIFS, FS.SMB2, FS.MSDOS, FS.EXFAT, FS.NTFS3, FS.HFSPLUS])
 const buffer = Buffer.alloc(64 * 1024)

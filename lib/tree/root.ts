@@ -7,10 +7,11 @@
 import type { Disk, DiskSettings, RootIdentity } from '../disk.ts'
 import { Fault } from '../errors.ts'
 import { errnoName, SystemError } from '../sys/errno.ts'
-import { FS, fileHandle, fstatfs, type FileSystem } from '../sys/filesystem.ts'
+import { FS, fileHandle } from '../sys/filesystem.ts'
 import { cstring, must, type CString } from '../sys/libc.ts'
 import { AT_FDCWD, close, O, openat2, RESOLVE } from '../sys/open.ts'
 import { leadsTo, statFd, type Stat } from '../sys/stat.ts'
+import { fstatfs, type StatFs } from '../sys/statfs.ts'
 import { foldsCase } from './case-folding.ts'
 
 /** Other machines or a FUSE daemon change these without our kernel hearing of it. */
@@ -151,10 +152,10 @@ export function identify(path: string): RootIdentity {
   }
 }
 
-function identityOf(fd: number, stat: Stat, fileSystem: FileSystem): RootIdentity {
+function identityOf(fd: number, stat: Stat, fileSystem: StatFs): RootIdentity {
   const handle = fileHandle(fd)
   return {
-    fileSystem: `${fileSystem.id}:${fileSystem.type.toString(16)}`,
+    fileSystem: `${fileSystem.fsid}:${fileSystem.type.toString(16)}`,
     ino: stat.ino.toString(),
     ...(typeof handle === 'string' ? { handle } : {}),
   }

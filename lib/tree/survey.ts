@@ -5,9 +5,10 @@
 import { isUtf8 } from 'node:buffer'
 import { closeSync, opendirSync, openSync, readdirSync, statSync, writeSync, type Dir } from 'node:fs'
 import { join } from 'node:path'
-import { foldsCase, FS, fstatfs } from '../sys/filesystem.ts'
+import { foldsCase, FS } from '../sys/filesystem.ts'
 import { AT_FDCWD, O, openat2 } from '../sys/open.ts'
 import { ficlone } from '../sys/reflink.ts'
+import { fstatfs } from '../sys/statfs.ts'
 import { fsetxattr } from '../sys/xattr.ts'
 
 export interface Survey {

@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
+import { FS } from '../../lib/sys/filesystem.ts'
 import { statFs, emptyStatFs } from '../../lib/sys/statfs.ts'
 import { openDiskFilesystem } from '../disk-filesystem.ts'
 import { Backings } from './backings.ts'
@@ -18,8 +19,6 @@ import { Session } from './session.ts'
 import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
 
 const MAX_TRANSFER = 1024 * 1024
-/** linux/magic.h */
-const OVERLAYFS_SUPER_MAGIC = 0x794c7630
 
 const start = workerData as ThreadStart
 const port = parentPort
@@ -63,7 +62,7 @@ backings.onRefusal = (refusal) => {
 }
 
 const host = emptyStatFs()
-const stacked = statFs(disk.root, host) === 0 && host.type === OVERLAYFS_SUPER_MAGIC
+const stacked = statFs(disk.root, host) === 0 && host.type === FS.OVERLAY
 const session = new Session(
   device,
   exchange,
