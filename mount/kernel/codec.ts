@@ -22,6 +22,8 @@ export class Request {
   /** Both halves of fuse_in_header.unique, which the reply repeats. */
   uniqueLow = 0
   uniqueHigh = 0
+  /** The device's descriptor that brought it, and that alone takes its answer. */
+  device = -1
   /** Where the arguments begin, what of them was not taken yet, and where they end. */
   at = 0
   end = 0

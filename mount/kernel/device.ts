@@ -14,12 +14,15 @@ const FUSE_DEV_IOC_BACKING_CLOSE = IOW(MAGIC, 2, 4)
 /** A descriptor, or minus the errno. It means nothing until mount(2) was given it. */
 export const openDevice = (): number => openat2(AT_FDCWD, '/dev/fuse', O.RDWR)
 
-/** Another descriptor on `device`'s connection, with a queue of its own for what it has read. */
+/**
+ * Another descriptor on `device`'s connection, or minus the errno. Reading it doesn't wait (EAGAIN), and what was
+ * read through it is answered through it.
+ */
 export function cloneDevice(device: number): number {
-  const clone = openDevice()
+  const clone = openat2(AT_FDCWD, '/dev/fuse', O.RDWR | O.NONBLOCK)
   if (clone < 0) return clone
   const argument = Buffer.alloc(4)
-  argument.writeUInt32LE(device)
+  argument.writeInt32LE(device)
   const result = ioctl(clone, FUSE_DEV_IOC_CLONE, argument)
   if (result >= 0) return clone
   close(clone)

@@ -54,7 +54,7 @@ class KernelSession implements MountSession {
     const laneThreads: Worker[] = []
     const startLanes = () => {
       for (let index = 0; index < LANES; index++) {
-        const workerData: LaneStart = { device, lanes, index, root: disk.root }
+        const workerData: LaneStart = { lanes, index, root: disk.root }
         laneThreads.push(new Worker(new URL('./lane.js', import.meta.url), { workerData }))
       }
     }

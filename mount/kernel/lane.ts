@@ -9,7 +9,7 @@ import { COPY_FILE_RANGE, COPY_FILE_RANGE_64, FALLOCATE, FSYNC, FSYNCDIR, SYNCFS
 import { copyFileRangeOut, writeOut } from './structs.ts'
 import type { LaneStart } from './thread-messages.ts'
 
-const { device, lanes, index, root } = workerData as LaneStart
+const { lanes, index, root } = workerData as LaneStart
 const reply = Buffer.from(new ArrayBuffer(HEADER_OUT + 8))
 const view = new DataView(reply.buffer)
 
@@ -43,7 +43,7 @@ const calls: Readonly<Record<number, (job: Job) => number>> = {
   },
 }
 
-serveLane(lanes, index, (job, uniqueLow, uniqueHigh) => {
+serveLane(lanes, index, (job, device, uniqueLow, uniqueHigh) => {
   const result = calls[job.operation]?.(job) ?? 0
   const length = HEADER_OUT + Math.max(result, 0)
   view.setUint32(0, length, true)

@@ -33,6 +33,9 @@ export interface Job {
   readonly length: number
 }
 
+/** Does a job, and answers its request through `device`, which brought it. */
+type Act = (job: Job, device: number, uniqueLow: number, uniqueHigh: number) => void
+
 const laneBytes = CONTROL_BYTES + SLOTS * SLOT_BYTES
 
 /** One lane's memory, seen from either end. */
@@ -49,7 +52,7 @@ class Lane {
     return Atomics.load(this.control, GIVEN) - Atomics.load(this.control, TAKEN)
   }
 
-  put(job: Job, uniqueLow: number, uniqueHigh: number): void {
+  put(job: Job, { device, uniqueLow, uniqueHigh }: Request): void {
     const view = this.#view
     const given = Atomics.load(this.control, GIVEN)
     const at = (given % SLOTS) * SLOT_BYTES
@@ -62,12 +65,13 @@ class Lane {
     view.setFloat64(at + 24, job.offset)
     view.setFloat64(at + 32, job.toOffset)
     view.setFloat64(at + 40, job.length)
+    view.setInt32(at + 48, device)
     Atomics.store(this.control, GIVEN, given + 1)
     Atomics.notify(this.control, GIVEN)
   }
 
   /** Waits for the next job and does it; only then it counts as taken. */
-  serve(act: (job: Job, uniqueLow: number, uniqueHigh: number) => void): void {
+  serve(act: Act): void {
     const view = this.#view
     const taken = Atomics.load(this.control, TAKEN)
     while (Atomics.load(this.control, GIVEN) === taken) Atomics.wait(this.control, GIVEN, taken)
@@ -81,7 +85,7 @@ class Lane {
       toOffset: view.getFloat64(at + 32),
       length: view.getFloat64(at + 40),
     }
-    act(job, view.getUint32(at + 4), view.getUint32(at + 8))
+    act(job, view.getInt32(at + 48), view.getUint32(at + 4), view.getUint32(at + 8))
     Atomics.store(this.control, TAKEN, taken + 1)
   }
 }
@@ -111,17 +115,13 @@ export class Lanes {
       this.#called = true
       return 0
     }
-    best.put(job, request.uniqueLow, request.uniqueHigh)
+    best.put(job, request)
     return DEFERRED
   }
 }
 
 /** A lane's own end: serves for ever. */
-export function serveLane(
-  shared: SharedArrayBuffer,
-  index: number,
-  act: (job: Job, uniqueLow: number, uniqueHigh: number) => void,
-): never {
+export function serveLane(shared: SharedArrayBuffer, index: number, act: Act): never {
   const lane = new Lane(shared, index)
   Atomics.store(lane.control, PRESENT, 1)
   for (;;) lane.serve(act)

@@ -1,8 +1,9 @@
 /** One connection to the kernel: INIT, then request after request until the mount is gone. */
 import { errno, errnoName } from '../../lib/sys/errno.ts'
-import { readRequest, writeReply } from './device.ts'
+import { writeReply } from './device.ts'
 import type { Exchange } from './exchange.ts'
 import { INIT, INIT2 } from './flags.ts'
+import type { Intake } from './intake.ts'
 import { negotiate, type Wishes } from './negotiate.ts'
 import { DEFERRED } from './lanes.ts'
 import { FUSE_DESTROY, FUSE_INIT } from './opcode.ts'
@@ -28,7 +29,7 @@ export interface Witness {
 }
 
 export class Session {
-  readonly #device: number
+  readonly #intake: Intake
   readonly #x: Exchange
   readonly #wishes: Wishes
   readonly #counters: Counters
@@ -39,14 +40,14 @@ export class Session {
   #announced = false
 
   constructor(
-    device: number,
+    intake: Intake,
     exchange: Exchange,
     wishes: Wishes,
     counters: Counters,
     witness: Witness,
     trace: boolean,
   ) {
-    this.#device = device
+    this.#intake = intake
     this.#x = exchange
     this.#wishes = wishes
     this.#counters = counters
@@ -56,15 +57,16 @@ export class Session {
 
   /** Serves until the kernel is done with us: 0 when unmounted, or minus the errno that ended it. */
   run(): number {
-    const device = this.#device
+    const intake = this.#intake
     const { request, reply } = this.#x
     for (;;) {
-      const length = readRequest(device, request.bytes)
+      const length = intake.next(request.bytes)
       if (length === -errno.ENODEV) return 0
       if (length < 0) return this.#destroyed ? 0 : length
+      request.device = intake.device
       const answer = this.answer(length)
       if (answer === 0) continue
-      const written = writeReply(device, reply.bytes, answer)
+      const written = writeReply(intake.device, reply.bytes, answer)
       if (this.#ready && !this.#announced) {
         this.#announced = true
         this.#witness.ready()

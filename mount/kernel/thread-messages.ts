@@ -16,7 +16,6 @@ export interface ThreadStart {
 
 /** What a lane is started with. */
 export interface LaneStart {
-  readonly device: number
   readonly lanes: SharedArrayBuffer
   readonly index: number
   /** The disk's root, which syncfs opens. */

@@ -13,6 +13,7 @@ import { Backings } from './backings.ts'
 import { CallerCredentials } from './caller-credentials.ts'
 import { validity } from './codec.ts'
 import { Exchange } from './exchange.ts'
+import { Intake } from './intake.ts'
 import { Lanes } from './lanes.ts'
 import { opcodeName } from './opcodes.ts'
 import { Session } from './session.ts'
@@ -63,8 +64,9 @@ backings.onRefusal = (refusal) => {
 
 const host = emptyStatFs()
 const stacked = statFs(disk.root, host) === 0 && host.type === FS.OVERLAY
+const intake = new Intake(device)
 const session = new Session(
-  device,
+  intake,
   exchange,
   { passthrough: options.passthrough, stackDepth: stacked ? 2 : 1, maxWrite: MAX_TRANSFER },
   figures,
@@ -86,4 +88,5 @@ const session = new Session(
 )
 const ended = session.run()
 filesystem.close()
+intake.close()
 tell({ type: 'ended', errno: -ended })
