@@ -20,6 +20,8 @@ export interface WalkFrom {
   readonly delimited: boolean
   /** What is found comes after this text; '' for the beginning. A delimited directory that equals it is over. */
   readonly after: string
+  /** Markers of empty directories are given even where the disk hides them. */
+  readonly everyMarker?: true
 }
 
 export interface Found {
@@ -50,6 +52,7 @@ export class Walk {
   readonly #root: Root
   readonly #directories: Directories
   readonly #from: WalkFrom
+  readonly #showsMarkers: boolean
   readonly #frames: Frame[] = []
   #began = false
   #deadline = 0
@@ -61,6 +64,7 @@ export class Walk {
     this.#root = root
     this.#directories = directories
     this.#from = from
+    this.#showsMarkers = from.everyMarker === true || root.settings.emptyDirectories === 'list'
   }
 
   /** What comes next, undefined at the end. Throws a Fault when the tree can't be read. */
@@ -147,7 +151,7 @@ export class Walk {
         directory,
         children: new Children(this.#root, key, names, compareKeys(beyond, rest) > 0 ? beyond : rest),
         rest,
-        mayBeEmpty: after === undefined && rest === '' && this.#root.settings.emptyDirectories === 'list',
+        mayBeEmpty: after === undefined && rest === '' && this.#showsMarkers,
         into,
       })
       const far = this.#frames.at(-1 - mostOpen)
@@ -189,12 +193,16 @@ export class Walk {
     if (frame !== undefined) release(frame)
   }
 
-  /** Whether the directory that `after` lies in holds anything after it. */
+  /**
+   * Whether the directory that `after` lies in holds anything after it. An empty directory counts though its
+   * marker may be hidden, as it does where a common prefix is shown without a look inside.
+   */
   async #lookBeyond(key: Key, stat: Stat): Promise<void> {
     this.#inner = new Walk(this.#root, this.#directories, {
       prefix: key,
       delimited: false,
       after: this.#from.after,
+      everyMarker: true,
     })
     try {
       if ((await this.#inner.next()) !== undefined) this.#ready = { key, stat, rolledUp: true }
