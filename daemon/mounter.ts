@@ -60,7 +60,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
     // Before mkdir: a dead mount point fails every call on it.
     const detached = await detachDead(mountpoint)
     if (detached > 0) log.warn('mount.recovered', { mountpoint, detached })
-    mkdirSync(mountpoint, { recursive: true })
+    mkdirSync(mountpoint, { recursive: true, mode: 0o755 })
     const { engine, notes } = chooseEngine(record.engine)
     // What can't be told of changes keeps nothing.
     const timeout = engine.supports.has('notify') ? config.attributeTimeout / 1000 : 0

@@ -5,7 +5,9 @@
 import type { Config } from '../lib/config.ts'
 import type { DiskId } from '../lib/disk.ts'
 import type { Log } from '../lib/log.ts'
+import { removeMountpoint } from '../lib/mountpoint.ts'
 import { diskSource } from '../mount/disk-source.ts'
+import { detachDead } from '../mount/recover.ts'
 import { Child } from './child.ts'
 import type { ProcessView } from './control/schema.ts'
 import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
@@ -21,8 +23,11 @@ interface Mount {
 /** Milliseconds for an unmount to be done. */
 const unmountTime = 10_000
 
-/** What a mount process can't change while it runs. Tags and what S3 alone heeds are no reason to unmount. */
-const essence = ({ disk, ...rest }: MountRecord) => JSON.stringify([rest, disk.alias, diskSource(disk)])
+/**
+ * What a mount process can't change while it runs. Tags, an alias and what S3 alone heeds are no reason to unmount
+ * what somebody may use.
+ */
+const essence = ({ disk, ...rest }: MountRecord) => JSON.stringify([rest, diskSource(disk)])
 
 export class Mounts {
   readonly #config: Config
@@ -141,8 +146,20 @@ export class Mounts {
     const mount = this.#mounts.get(id)
     if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
     await mount.child.stop({ type: 'stop', drain }, drain)
+    await this.#clear(mount.record)
     this.#mounts.delete(id)
     this.#heard(id, { state: 'unmounted' })
     this.#changed()
+  }
+
+  /** Takes away what is left of a mount whose process is gone: a dead mount where it was killed, our directory. */
+  async #clear({ disk, mountpoint }: MountRecord): Promise<void> {
+    try {
+      await detachDead(mountpoint)
+    } catch (error) {
+      this.#log.debug('mount.kept', { disk: disk.id, mountpoint, error })
+      return
+    }
+    if (disk.mountMade !== null) removeMountpoint(mountpoint, disk.mountMade)
   }
 }

@@ -63,6 +63,8 @@ export interface Disk {
   readonly tags: Readonly<Record<string, string>>
   /** Where the daemon keeps it mounted, canonical and absolute; null when it is not to be mounted. */
   readonly mountpoint: string | null
+  /** The topmost of the directories that we made for the mount point, to be removed with it; null for none. */
+  readonly mountMade: string | null
   readonly mountReadOnly: boolean
   /** RFC 3339, UTC. */
   readonly createdAt: string

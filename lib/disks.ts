@@ -2,11 +2,19 @@
  * The disks and what may be done to them. Held in memory, written to the store before anybody hears of a
  * change. Callers call one method at a time (the control process queues them).
  */
-import { closeSync, lstatSync, mkdirSync, openSync, renameSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { newDiskId, parseAlias, type Disk, type DiskSettings } from './disk.ts'
+import { bucketName, newDiskId, parseAlias, type Disk, type DiskSettings } from './disk.ts'
 import { Fault } from './errors.ts'
-import { canonicalDirectory, canonicalPlace, mountpointConflict, rootConflict, type Places } from './roots.ts'
+import { makeMountpoint } from './mountpoint.ts'
+import {
+  canonicalDirectory,
+  canonicalPlace,
+  mountpointConflict,
+  requireReadable,
+  rootConflict,
+  type Places,
+} from './roots.ts'
 import { settings } from './store/records.ts'
 import { put, remove, type Change, type Store } from './store/store.ts'
 import { errnoName, errnoOf } from './sys/errno.ts'
@@ -64,7 +72,7 @@ export class Disks {
 
   /**
    * Makes the directory `path` a disk; nothing in it is changed, now or when the disk is removed. Throws
-   * NotADirectory, RootConflict, AliasTaken, InvalidAlias.
+   * NotADirectory, AccessDenied, RootConflict, AliasTaken, InvalidAlias.
    */
   async adopt(path: string, wishes: DiskWishes): Promise<Disk> {
     const alias = this.#freeAlias(wishes.alias ?? null)
@@ -99,14 +107,15 @@ export class Disks {
    * nowhere. Makes the directory. Throws RootConflict, NotADirectory.
    */
   async setMount(disk: Disk, mountpoint: string | null | undefined, readOnly: boolean): Promise<Disk> {
-    if (mountpoint === null) return this.#save({ ...disk, mountpoint: null })
+    if (mountpoint === null) return this.#save({ ...disk, mountpoint: null, mountMade: null })
     const wanted = mountpoint ?? join(this.#places.mounts, disk.alias ?? disk.id)
     if (!wanted.startsWith('/')) throw new Fault('NotADirectory', `${wanted} is not an absolute path`)
     const place = canonicalPlace(wanted)
     const conflict = mountpointConflict(place, disk, this.#places, this.list())
     if (conflict !== undefined) throw new Fault('RootConflict', conflict)
-    makeMountpoint(place)
-    return this.#save({ ...disk, mountpoint: place, mountReadOnly: readOnly })
+    const made = makeMountpoint(place, this.#places.mounts)
+    const mountMade = made ?? (place === disk.mountpoint ? disk.mountMade : null)
+    return this.#save({ ...disk, mountpoint: place, mountMade, mountReadOnly: readOnly })
   }
 
   /** Forgets the disk, and with it what `also` says. Its files stay until `discard`. */
@@ -165,8 +174,16 @@ export class Disks {
 
   #adoptable(path: string, disk?: Disk): string {
     const root = canonicalDirectory(path)
+    const holder = this.list().find((other) => other.root === root && other.id !== disk?.id)
+    if (holder !== undefined)
+      throw new Fault(
+        'RootConflict',
+        `${root} is disk "${bucketName(holder)}" already: use that one, or remove it first`,
+      )
     const conflict = rootConflict(root, this.#places, this.list(), disk)
-    if (conflict !== undefined) throw new Fault('RootConflict', conflict)
+    if (conflict !== undefined)
+      throw new Fault('RootConflict', `${conflict}: name a directory that is apart from it`)
+    requireReadable(root)
     return root
   }
 
@@ -191,6 +208,7 @@ export class Disks {
       settings: settings({ ...wishes.settings }, 'settings'),
       tags: wishes.tags ?? {},
       mountpoint: null,
+      mountMade: null,
       mountReadOnly: false,
       createdAt: new Date().toISOString(),
     }
@@ -210,18 +228,5 @@ function identified(root: string): Disk['identity'] {
     return identify(root)
   } catch (thrown) {
     throw new Fault('NotADirectory', `${root}: ${errnoName(errnoOf(thrown))}`)
-  }
-}
-
-function makeMountpoint(place: string): void {
-  try {
-    mkdirSync(place, { recursive: true })
-    if (!lstatSync(place).isDirectory()) throw new Fault('NotADirectory', `${place} is not a directory`)
-  } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown
-    const code = errnoName(errnoOf(thrown))
-    // A dead mount of ours: the mount process clears it away.
-    if (code === 'ENOTCONN') return
-    throw new Fault('NotADirectory', `${place} can't be a mount point: ${code}`)
   }
 }

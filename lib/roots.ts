@@ -2,7 +2,7 @@
  * Which directories may be what: adopted roots, the state directory and mount points of ours are disjoint, so
  * that no door ever shows our own records, and no mount shows itself without end. Disks may nest.
  */
-import { realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Disk } from './disk.ts'
 import { Fault } from './errors.ts'
@@ -20,17 +20,46 @@ export const contains = (outer: string, inner: string): boolean =>
 
 export const overlap = (a: string, b: string): boolean => contains(a, b) || contains(b, a)
 
-/** The canonical path of a directory. Throws NotADirectory. */
+/** The canonical path of a directory. Throws NotADirectory, which says what is there instead and what to do. */
 export function canonicalDirectory(path: string): string {
-  const refuse = (why: string) => new Fault('NotADirectory', `${path}: ${why}`)
-  if (!path.startsWith('/')) throw refuse('is not an absolute path')
+  const refuse = (why: string) => new Fault('NotADirectory', why)
+  if (!path.startsWith('/')) throw refuse(`${path} is not an absolute path`)
   try {
     const canonical = realpathSync(path)
-    if (!statSync(canonical).isDirectory()) throw refuse('is not a directory')
-    return canonical
+    if (statSync(canonical).isDirectory()) return canonical
   } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown
-    throw refuse(errnoName(errnoOf(thrown)))
+    const code = errnoName(errnoOf(thrown))
+    if (code === 'ENOENT' && isThere(path))
+      throw refuse(`${path} is a symbolic link that leads nowhere: mend it, or name another directory`)
+    if (code === 'ENOENT')
+      throw refuse(`there is no directory ${path}: make it first, or check how it is spelt`)
+    if (code === 'ENOTDIR') throw refuse(`${path} leads through a file: check how it is spelt`)
+    if (code === 'EACCES')
+      throw refuse(`${path} can't be reached as ${user()}: let that user search the directories on the way`)
+    throw refuse(`${path} can't be reached (${code})`)
+  }
+  throw refuse(`${path} is a file; a disk needs a directory, such as ${dirname(path)}`)
+}
+
+/** Throws AccessDenied unless this process may list the directory `path`, canonical, and open what is in it. */
+export function requireReadable(path: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.X_OK)
+  } catch {
+    throw new Fault(
+      'AccessDenied',
+      `${path} can't be read as ${user()}: give that user read and search permission there (chmod, setfacl)`,
+    )
+  }
+}
+
+const user = (): string => `user ${process.geteuid?.() ?? '?'}`
+
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
   }
 }
 

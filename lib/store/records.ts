@@ -60,6 +60,7 @@ const disk: Parse<Disk> = object({
   settings,
   tags,
   mountpoint: nullable(absolute),
+  mountMade: withDefault(nullable(absolute), null),
   mountReadOnly: flag,
   createdAt: time,
 })

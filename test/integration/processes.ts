@@ -163,6 +163,17 @@ t.test('what crashes alone', async (t) => {
     )
   })
 
+  await t.test('a killed mount that is unmounted leaves nothing behind', { skip: noFuse }, async (t) => {
+    const [mount = 0] = await processesOf(daemon, 'mount')
+    const mountpoint = daemon.mountpoint ?? ''
+    process.kill(mount, 'SIGKILL')
+    await controlOf(daemon).ask('unmountDisk', { id: daemon.disk }, {})
+    t.notOk(isMounted(mountpoint))
+    t.notOk(existsSync(mountpoint), 'the directory was the daemon’s')
+    await controlOf(daemon).ask('mountDisk', { id: daemon.disk }, {})
+    t.equal(readFileSync(join(mountpoint, 'hello.txt'), 'utf8'), 'hello')
+  })
+
   await t.test('a worker that hangs can not hold up a revocation', async (t) => {
     const user = await controlOf(daemon).ask('addUser', { id: daemon.disk }, { nickname: 'short-lived' })
     const [worker = 0] = await processesOf(daemon, 'worker')
@@ -182,7 +193,10 @@ t.test('what crashes alone', async (t) => {
     const status = await statusOf(daemon)
     await daemon.stop()
     for (const { pid } of status?.processes ?? []) t.notOk(alive(pid ?? 0))
-    if (daemon.mountpoint !== null) t.notOk(isMounted(daemon.mountpoint))
+    if (daemon.mountpoint !== null) {
+      t.notOk(isMounted(daemon.mountpoint))
+      t.notOk(existsSync(daemon.mountpoint), 'where nobody writes by mistake')
+    }
     await t.rejects(get(daemon), /ECONNREFUSED/)
   })
 })

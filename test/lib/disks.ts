@@ -2,6 +2,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -12,6 +13,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Keyring } from '../../lib/auth/keyring.ts'
 import { Disks } from '../../lib/disks.ts'
+import { removeMountpoint } from '../../lib/mountpoint.ts'
 import { Store } from '../../lib/store/store.ts'
 import { MS, MNT, mount, umount2 } from '../../lib/sys/mount.ts'
 import { secretToShow, Users } from '../../lib/users.ts'
@@ -114,6 +116,31 @@ t.test('roots, the state and mount points are disjoint', async (t) => {
   t.equal((await disks.setMount(other, undefined, true)).mountpoint, join(places.mounts, 'other'))
   t.ok(lstatSync(join(places.mounts, 'other')).isDirectory())
 })
+
+t.test(
+  'of a mount point only what was made for it is removed, and that only while it is empty',
+  async (t) => {
+    const { disks, top, places, make } = await open(t)
+    const disk = await disks.adopt(make('data'), { alias: 'data' })
+    const own = await disks.setMount(disk, undefined, false)
+    t.equal(own.mountMade, join(places.mounts, 'data'), 'never the directory of mounts')
+    t.equal((await disks.setMount(own, undefined, true)).mountMade, own.mountMade, 'it is still ours')
+    const theirs = await disks.setMount(own, make('theirs'), false)
+    t.equal(theirs.mountMade, null)
+    t.equal((await disks.setMount(theirs, null, false)).mountMade, null)
+
+    const deep = await disks.setMount(theirs, join(top, 'a/b/c'), false)
+    t.equal(deep.mountMade, join(top, 'a'))
+    writeFileSync(join(top, 'a/b/kept'), '')
+    removeMountpoint(deep.mountpoint ?? '', deep.mountMade ?? '')
+    t.same(readdirSync(join(top, 'a/b')), ['kept'])
+    writeFileSync(join(top, 'file'), '')
+    await t.rejects(disks.setMount(disk, join(top, 'file'), false), {
+      code: 'NotADirectory',
+      message: /a file is in its way/,
+    })
+  },
+)
 
 t.test('only directories become disks', async (t) => {
   const { disks, top } = await open(t)

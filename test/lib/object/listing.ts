@@ -104,27 +104,30 @@ t.test('an empty directory is its marker, a filled one has none', async (t) => {
   t.same(await hidden.all({ delimited: true }), ['empty/', 'full/', 'nest/'])
 })
 
-t.test('a page that begins inside of a common prefix shows it by one rule, markers hidden or not', async (t) => {
-  const dir = t.testdir({ a: { b: {}, c: { d: {} } }, empty: {}, full: { f: 'x' } })
-  const shown = new Bucket(t, dir)
-  const hidden = new Bucket(t, dir, { emptyDirectories: 'hide' })
-  for (const [after, expected] of [
-    ['a', ['a/', 'empty/', 'full/']],
-    ['a/', ['empty/', 'full/']],
-    ['a/a', ['a/', 'empty/', 'full/']],
-    ['a/b/', ['a/', 'empty/', 'full/']],
-    ['a/c/', ['a/', 'empty/', 'full/']],
-    ['a/c/d', ['a/', 'empty/', 'full/']],
-    ['a/c/d/', ['empty/', 'full/']],
-    ['a/z', ['empty/', 'full/']],
-    ['empty/x', ['full/']],
-    ['full/a', ['full/']],
-    ['full/f', []],
-  ] as const) {
-    t.same(await shown.all({ delimited: true, after }), expected, `shown, after ${after}`)
-    t.same(await hidden.all({ delimited: true, after }), expected, `hidden, after ${after}`)
-  }
-})
+t.test(
+  'a page that begins inside of a common prefix shows it by one rule, markers hidden or not',
+  async (t) => {
+    const dir = t.testdir({ a: { b: {}, c: { d: {} } }, empty: {}, full: { f: 'x' } })
+    const shown = new Bucket(t, dir)
+    const hidden = new Bucket(t, dir, { emptyDirectories: 'hide' })
+    for (const [after, expected] of [
+      ['a', ['a/', 'empty/', 'full/']],
+      ['a/', ['empty/', 'full/']],
+      ['a/a', ['a/', 'empty/', 'full/']],
+      ['a/b/', ['a/', 'empty/', 'full/']],
+      ['a/c/', ['a/', 'empty/', 'full/']],
+      ['a/c/d', ['a/', 'empty/', 'full/']],
+      ['a/c/d/', ['empty/', 'full/']],
+      ['a/z', ['empty/', 'full/']],
+      ['empty/x', ['full/']],
+      ['full/a', ['full/']],
+      ['full/f', []],
+    ] as const) {
+      t.same(await shown.all({ delimited: true, after }), expected, `shown, after ${after}`)
+      t.same(await hidden.all({ delimited: true, after }), expected, `hidden, after ${after}`)
+    }
+  },
+)
 
 t.test('what is no object is neither shown nor counted', async (t) => {
   const dir = t.testdir({

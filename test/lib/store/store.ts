@@ -15,6 +15,7 @@ const disk = (more: Partial<Disk> = {}): Disk => ({
   settings: defaultSettings,
   tags: { owner: 'Zoë' },
   mountpoint: null,
+  mountMade: null,
   mountReadOnly: false,
   createdAt: '2026-11-21T00:00:00.000Z',
   ...more,
