@@ -39,13 +39,12 @@ export class Client {
     }
   }
 
-  /** Whether a daemon answers. Throws where one is there that the caller may not ask. */
-  async answers(): Promise<boolean> {
+  /** How the daemon is, undefined where none answers. Throws where one is there that the caller may not ask. */
+  async statusIfAny(): Promise<AnswerOf<'status'> | undefined> {
     try {
-      await this.ask('status')
-      return true
+      return await this.ask('status')
     } catch (error) {
-      if (error instanceof Fault && error.code === 'DaemonNotRunning') return false
+      if (error instanceof Fault && error.code === 'DaemonNotRunning') return undefined
       throw error
     }
   }

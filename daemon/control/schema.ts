@@ -2,6 +2,7 @@
  * What the control API takes and gives. Names follow Archil's public control API where it has them
  * (`nickname`, `identifier`, `expiresIn`, `organization`), so that its published clients read our answers.
  */
+import type { Config } from '../../lib/config.ts'
 import type { DiskId, DiskSettings } from '../../lib/disk.ts'
 import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/parse.ts'
 
@@ -165,6 +166,8 @@ export interface StatusView {
   readonly listen: string
   /** What links are built on and what clients are given. */
   readonly endpoint: string
+  /** All that the daemon runs with, by setting name. */
+  readonly settings: Config
   readonly processes: readonly ProcessView[]
   readonly disks: readonly DiskView[]
 }

@@ -5,9 +5,11 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -177,6 +179,89 @@ t.test('every command answers', async (t) => {
     t.same((await call('disk', 'list', '--names')).stdout.split('\n').sort(), ['', 'data', 'other-dir'])
   })
 
+  t.test('up says what it changes of a disk that is there, and refuses what it can’t change', async (t) => {
+    const served = join(top, 'served')
+    mkdirSync(served)
+    t.same((await json('up', served, '--no-mount'))['changes'], [])
+    t.same((await json('up', served, '--no-mount', '--alias', 'other-name'))['changes'], [
+      { what: 'alias', from: 'served', to: 'other-name' },
+    ])
+    const again = await call('up', served, '--no-mount', '--alias', 'served')
+    t.match(again.stdout, /^Changed: the bucket is called served now; other-name opens it no more\.$/m)
+    t.notMatch((await call('up', served, '--no-mount')).stdout, 'Changed')
+    t.match(await call('up', served, '--no-mount', '--alias', 'data'), {
+      status: 5,
+      stderr: /"data" already/,
+    })
+    t.match(await call('up', served, '--workers', '7'), {
+      status: 5,
+      stderr: /^twofold: a daemon runs on .* already, and --workers can't be changed .*--state\n$/,
+    })
+    t.equal(
+      (await call('up', served, '--no-mount', '--workers', '2', '--listen', daemon.endpoint.slice(7))).status,
+      0,
+    )
+  })
+
+  t.test('up says what it changes of a mount', { skip: cannotMount }, async (t) => {
+    const served = join(top, 'served')
+    const first = await json('up', served)
+    t.match(first, { changes: [{ what: 'mountpoint', from: null, to: first['mountpoint'] }] })
+    const mountpoint = String(first['mountpoint'])
+    t.same((await json('up', served, '--read-only'))['changes'], [
+      { what: 'readOnly', from: false, to: true },
+    ])
+    t.throws(() => writeFileSync(join(mountpoint, 'new'), ''), { code: 'EROFS' })
+    t.same((await json('up', served))['changes'], [], 'it stays read-only, since nobody said otherwise')
+    t.throws(() => writeFileSync(join(mountpoint, 'new'), ''), { code: 'EROFS' })
+    t.same((await json('up', served, '--no-mount'))['changes'], [
+      { what: 'mountpoint', from: mountpoint, to: null },
+    ])
+  })
+
+  t.test('a bucket that can’t be called as its directory is says why', async (t) => {
+    for (const [name, bucket, why] of [
+      ['ab', 'ab-disk', /"ab" is too short: a bucket's name has 3 to 63 characters/],
+      ['My Data', 'my-data', /"My Data" is no bucket's name/],
+      ['deep/data', 'data-2', /another disk is called data;/],
+    ] as const) {
+      const directory = join(top, 'named', name)
+      mkdirSync(directory, { recursive: true })
+      const text = await call('disk', 'adopt', directory)
+      t.match(text.stdout, why)
+      t.match(text.stdout, `twofold disk set ${bucket} --alias NAME`)
+      t.equal((await call('disk', 'remove', bucket)).status, 0)
+      t.match(await json('up', directory, '--no-mount'), { bucket, notes: [why] })
+      t.same((await json('up', directory, '--no-mount'))['notes'], [], 'said once')
+    }
+    const plain = join(top, 'named', 'plain')
+    mkdirSync(plain)
+    t.same((await json('disk', 'adopt', plain))['notes'], [])
+  })
+
+  t.test('what can’t be adopted is named, with the remedy', async (t) => {
+    writeFileSync(join(top, 'a file'), '')
+    symlinkSync('nowhere', join(top, 'dangling'))
+    const own = join(state, 'disks')
+    mkdirSync(own, { recursive: true })
+    for (const [path, status, message] of [
+      [join(top, 'missing'), 2, /there is no directory .*missing: make it first/],
+      [join(top, 'a file'), 2, /a file is a file; a disk needs a directory/],
+      [join(top, 'a file', 'x'), 2, /leads through a file/],
+      [join(top, 'dangling'), 2, /dangling is a symbolic link that leads nowhere/],
+      [own, 5, /lies in twofold's own state directory .*: name a directory that is apart from it/],
+      [state, 5, /is twofold's own state directory: name/],
+      [top, 5, /contains twofold's own state directory/],
+      [data, 5, /is disk "data" already: use that one/],
+    ] as const) {
+      const answer = await call('disk', 'adopt', path)
+      t.equal(answer.status, status, path)
+      t.match(answer.stderr, message)
+      t.match(answer.stderr, /^twofold: [^\n]+\n$/)
+    }
+    t.match(await call('disk', 'adopt', data, '--alias', 'one', '--no-alias'), { status: 2 })
+  })
+
   t.test('disks', async (t) => {
     const made = await json('disk', 'create', 'scratch', '--tag', 'team=blue', '--empty-directories', 'hide')
     t.match(made, {
@@ -245,8 +330,15 @@ t.test('every command answers', async (t) => {
   t.test('mounts', { skip: cannotMount }, async (t) => {
     const mountpoint = (await call('mount', 'data')).stdout.trim()
     t.equal(readFileSync(join(mountpoint, 'deep/file.txt'), 'utf8'), 'content')
+    t.equal((await call('disk', 'set', 'data', '--alias', 'renamed')).status, 0)
+    t.equal(readFileSync(join(mountpoint, 'deep/file.txt'), 'utf8'), 'content', 'a mount stays where it is')
     t.equal((await call('umount', mountpoint)).status, 0)
-    t.notOk(existsSync(join(mountpoint, 'deep')))
+    t.notOk(existsSync(mountpoint))
+    const renamed = (await call('mount', 'renamed')).stdout.trim()
+    t.equal(renamed, join(dirname(mountpoint), 'renamed'))
+    t.equal((await call('disk', 'set', 'renamed', '--alias', 'data')).status, 0)
+    t.equal((await call('umount', 'data')).status, 0)
+    t.same(readdirSync(dirname(mountpoint)), [])
     const elsewhere = join(top, 'elsewhere')
     mkdirSync(elsewhere)
     t.match(await json('mount', 'data', elsewhere, '--read-only'), {
@@ -254,6 +346,15 @@ t.test('every command answers', async (t) => {
     })
     t.match((await call('status')).stdout, elsewhere)
     t.equal((await call('umount', 'data')).status, 0)
+    t.ok(existsSync(elsewhere), 'a directory that was there stays')
+    const far = join(top, 'far', 'away')
+    t.match(await json('mount', 'data', far), { mount: { state: 'mounted', mountpoint: far } })
+    t.equal((await call('umount', 'data')).status, 0)
+    t.notOk(existsSync(join(top, 'far')), 'what was made for the mount goes with it')
+    t.equal((await call('mount', 'data', far)).status, 0)
+    writeFileSync(join(top, 'far', 'note'), '')
+    t.equal((await call('umount', 'data')).status, 0)
+    t.same(readdirSync(join(top, 'far')), ['note'], 'and nothing that holds anything')
     t.equal((await call('umount', 'data')).status, 5)
   })
 

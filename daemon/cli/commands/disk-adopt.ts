@@ -1,4 +1,6 @@
-import { aliasFor } from '../alias.ts'
+import { aliasFor, aliasNote } from '../alias.ts'
+import { Fault } from '../../../lib/errors.ts'
+import { canonicalDirectory } from '../../../lib/roots.ts'
 import { diskFlags, settingsOf, tagsOf } from '../disk-flags.ts'
 import type { Command } from '../command.ts'
 
@@ -15,23 +17,29 @@ whatever their mode bits say: who holds an access key of the disk reads all of i
   },
   examples: ['twofold disk adopt /srv/photos', 'twofold disk adopt . --alias work --symlinks deny'],
   run: async (call) => {
-    const root = call.path(call.argument('DIRECTORY'))
-    const disks = await call.client.everyDisk()
-    const derived = () => aliasFor(root, new Set(disks.map(({ name }) => name)))
+    const root = canonicalDirectory(call.path(call.argument('DIRECTORY')))
+    const typed = call.on('no-alias') ? null : call.text('alias')
+    if (call.on('no-alias') && call.text('alias') !== undefined)
+      throw new Fault('Usage', '--alias and --no-alias exclude each other')
+    const disks = typed === undefined ? await call.client.everyDisk() : []
+    const derived = typed === undefined ? aliasFor(root, new Set(disks.map(({ name }) => name))) : null
     const { disk } = await call.client.ask(
       'createDisk',
       {},
       {
         root,
-        name: call.on('no-alias') ? null : (call.text('alias') ?? derived()),
+        name: derived === null ? typed : derived.alias,
         tags: tagsOf(call),
         settings: settingsOf(call),
       },
     )
-    call.output.result(
-      disk,
-      () =>
-        `${disk.name} (${disk.id}) is ${disk.root}\nNext: twofold user add ${disk.name} NAME, twofold mount ${disk.name}`,
+    const note = derived === null ? undefined : aliasNote(derived, disk.name)
+    call.output.result({ ...disk, notes: note === undefined ? [] : [note] }, () =>
+      [
+        `${disk.name} (${disk.id}) is ${disk.root}`,
+        ...(note === undefined ? [] : [note]),
+        `Next: twofold user add ${disk.name} NAME, twofold mount ${disk.name}`,
+      ].join('\n'),
     )
   },
 }

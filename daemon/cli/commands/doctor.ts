@@ -34,7 +34,7 @@ on the directories that are named. Writes nothing visible.`,
   examples: ['twofold doctor', 'twofold doctor photos --configs', 'twofold doctor /srv/data'],
   exits: { 1: 'something is wrong that closes a door' },
   run: async (call) => {
-    const status = await statusIfAny(call)
+    const status = await call.client.statusIfAny()
     const sections = call.on('configs') ? [] : examine(call, status)
     const disk = status?.disks.find(({ id, name }) =>
       call.arguments('DISK').some((one) => one === id || one === name),
@@ -58,15 +58,6 @@ on the directories that are named. Writes nothing visible.`,
     )
     return bad ? 1 : 0
   },
-}
-
-async function statusIfAny(call: Call): Promise<StatusView | undefined> {
-  try {
-    return await call.client.ask('status')
-  } catch (error) {
-    if (error instanceof Fault && error.code === 'DaemonNotRunning') return undefined
-    throw error
-  }
 }
 
 function examine(call: Call, status: StatusView | undefined): Section[] {

@@ -1,12 +1,14 @@
-import { realpathSync, statSync } from 'node:fs'
-import { loadConfig } from '../../../lib/config.ts'
+import { formatListen, loadConfig, settingNames, settings, type Config } from '../../../lib/config.ts'
 import { Fault } from '../../../lib/errors.ts'
 import { createLog } from '../../../lib/log.ts'
+import { canonicalDirectory, requireReadable } from '../../../lib/roots.ts'
+import type { StatusView } from '../../control/schema.ts'
 import type { Primary } from '../../primary.ts'
 import { Client } from '../client.ts'
 import type { Call, Command } from '../command.ts'
 import { mountObstacle } from '../checks/fuse.ts'
 import { runPrimary } from '../run-primary.ts'
+import { changesBetween } from '../up/changes.ts'
 import { openDisk } from '../up/disk.ts'
 import { mountFor } from '../up/mount.ts'
 import { userFor } from '../up/user.ts'
@@ -18,7 +20,9 @@ export const up: Command = {
   details: `Makes a disk of the directory (its files stay where they are), starts the daemon, mounts the disk, and prints
 endpoint, bucket, access key, secret and lines to paste. Without a directory it takes the disk that was made last,
 or makes one with a few sample files. Ctrl-C unmounts and stops; the next start finds everything again. While a
-daemon runs on the same state, the directory is added to that one.
+daemon runs on the same state, the directory is added to that one; a disk that it serves already is changed by
+--alias, --read-only and --no-mount alone, and what was changed is said. Settings are the running daemon's: one that
+differs is refused.
 
 S3 reads files with the daemon's rights, whatever their mode bits say: the access key is the authority.
 
@@ -48,7 +52,9 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
     const defaults = call.output.json ? {} : { logLevel: 'warn' }
     const config = loadConfig({ ...call.written, state: call.text('state') }, call.text('config'), defaults)
     const client = new Client(config.controlSocket)
-    const joins = await client.answers()
+    const running = await client.statusIfAny()
+    const joins = running !== undefined
+    if (running !== undefined) refuseOtherSettings(call, config, running)
     let primary: Primary | undefined
     if (!joins) {
       call.output.progress('starting...')
@@ -63,7 +69,7 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
       })
     }
     try {
-      const ready = await prepare(call, client, directory)
+      const ready = await prepare(call, client, directory, joins)
       call.output.progress('')
       call.output.result(ready.json, () => welcome(ready, joins, statePath(call)))
     } catch (error) {
@@ -87,31 +93,53 @@ function statePath(call: Call): string | undefined {
 function existingDirectory(call: Call): string | undefined {
   const typed = call.argumentIfAny('DIRECTORY')
   if (typed === undefined) return undefined
-  const path = call.path(typed)
-  try {
-    const canonical = realpathSync(path)
-    if (statSync(canonical).isDirectory()) return canonical
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    if (code === 'ENOENT') throw new Fault('NotADirectory', `there is no directory ${path}`)
-    throw new Fault('NotADirectory', `${path} can't be served: ${code}`)
-  }
-  throw new Fault('NotADirectory', `${path} is a file; a disk needs a directory`)
+  const directory = canonicalDirectory(call.path(typed))
+  requireReadable(directory)
+  return directory
 }
 
-async function prepare(call: Call, client: Client, directory: string | undefined): Promise<Welcome> {
-  const { disk: found, made } = await openDisk(client, directory, call.text('alias'))
+/** A daemon that runs has its settings: to drop what somebody typed would be a lie. Throws DaemonRunning. */
+function refuseOtherSettings(call: Call, config: Config, running: StatusView): void {
+  const others = settingNames.filter((name) => {
+    if (call.written[name] === undefined) return false
+    if (name === 'listen' && (config.listen.port === 0 || formatListen(config.listen) === running.listen))
+      return false
+    return JSON.stringify(config[name]) !== JSON.stringify(running.settings[name])
+  })
+  if (others.length === 0) return
+  const flags = others.map((name) => `--${settings[name].flag}`).join(' and ')
+  throw new Fault(
+    'DaemonRunning',
+    `a daemon runs on ${running.state} already, and ${flags} can't be changed while it does: stop it first, or name another --state`,
+  )
+}
+
+async function prepare(
+  call: Call,
+  client: Client,
+  directory: string | undefined,
+  joins: boolean,
+): Promise<Welcome> {
+  const { disk: found, made, before, note } = await openDisk(client, directory, call.text('alias'))
   const user = await userFor(client, found.id, call.on('new-user'))
   const { disk, obstacle } = await mountFor(client, found, {
     wanted: !call.on('no-mount'),
-    readOnly: call.on('read-only'),
+    // Who starts the daemon says how its mount is to be; who joins one changes what he names.
+    readOnly: call.on('read-only') ? true : joins ? undefined : false,
     obstacle: mountObstacle,
   })
   const status = await client.ask('status')
   const mountpoint = disk.mount?.state === 'mounted' ? disk.mount.mountpoint : null
+  const changes = (before === null ? [] : changesBetween(before, disk)).filter(
+    // A daemon that starts brings the mount that it promises.
+    ({ what, from }) => joins || what !== 'mountpoint' || from !== null,
+  )
+  const notes = [...(note === undefined ? [] : [note])]
   return {
     disk,
     made,
+    changes,
+    notes,
     obstacle,
     others: status.disks.filter(({ id }) => id !== disk.id),
     json: {
@@ -122,6 +150,8 @@ async function prepare(call: Call, client: Client, directory: string | undefined
       accessKeyId: user.identifier,
       secretAccessKey: user.secretAccessKey,
       mountpoint,
+      changes,
+      notes,
     },
   }
 }

@@ -1,29 +1,37 @@
 /** The disk that `up` is about. */
 import type { DiskView } from '../../control/schema.ts'
-import { aliasFor } from '../alias.ts'
+import { aliasFor, aliasNote } from '../alias.ts'
 import type { Client } from '../client.ts'
 import { writeSample } from '../../../lib/tree/sample.ts'
+
+export interface OpenedDisk {
+  readonly disk: DiskView
+  readonly made: 'adopted' | 'sample' | null
+  /** As it was, where it was there. */
+  readonly before: DiskView | null
+  /** What is to be said of its name, one sentence. */
+  readonly note: string | undefined
+}
 
 /** `directory` is canonical. Finds its disk or makes it; without one the newest disk, or a sample. */
 export async function openDisk(
   client: Client,
   directory: string | undefined,
   alias: string | undefined,
-): Promise<{ disk: DiskView; made: 'adopted' | 'sample' | null }> {
+): Promise<OpenedDisk> {
   const disks = await client.everyDisk()
+  const before = directory === undefined ? disks.at(-1) : disks.find(({ root }) => root === directory)
+  if (before !== undefined)
+    return { disk: await renamed(client, before, alias), made: null, before, note: undefined }
   if (directory === undefined) {
-    const newest = disks.at(-1)
-    if (newest !== undefined) return { disk: await renamed(client, newest, alias), made: null }
     const { disk } = await client.ask('createDisk', {}, { name: alias ?? 'sample' })
     writeSample(disk.root)
-    return { disk, made: 'sample' }
+    return { disk, made: 'sample', before: null, note: undefined }
   }
-  const known = disks.find(({ root }) => root === directory)
-  if (known !== undefined) return { disk: await renamed(client, known, alias), made: null }
-  const taken = new Set(disks.map(({ name }) => name))
-  const name = alias ?? aliasFor(directory, taken)
-  const { disk } = await client.ask('createDisk', {}, { root: directory, name })
-  return { disk, made: 'adopted' }
+  const derived = aliasFor(directory, new Set(disks.map(({ name }) => name)))
+  const { disk } = await client.ask('createDisk', {}, { root: directory, name: alias ?? derived.alias })
+  const note = alias === undefined ? aliasNote(derived, disk.name) : undefined
+  return { disk, made: 'adopted', before: null, note }
 }
 
 const renamed = async (client: Client, disk: DiskView, alias: string | undefined): Promise<DiskView> =>

@@ -12,7 +12,8 @@ export interface Obstacle {
 
 export interface MountWish {
   readonly wanted: boolean
-  readonly readOnly: boolean
+  /** undefined: as it is. */
+  readonly readOnly: boolean | undefined
   /** What keeps this machine from mounting. */
   readonly obstacle: () => Finding | undefined
 }
@@ -25,7 +26,8 @@ export async function mountFor(
 ): Promise<{ disk: DiskView; obstacle: Obstacle | null }> {
   const { mount } = disk
   const stands = mount?.state === 'mounted'
-  if (wish.wanted && stands && mount.readOnly === wish.readOnly) return { disk, obstacle: null }
+  const readOnly = wish.readOnly ?? mount?.readOnly ?? false
+  if (wish.wanted && stands && mount.readOnly === readOnly) return { disk, obstacle: null }
   if (mount !== null && (!wish.wanted || stands)) disk = await client.ask('unmountDisk', { id: disk.id }, {})
   if (!wish.wanted) return { disk, obstacle: null }
   const obstacle = wish.obstacle()
@@ -36,7 +38,7 @@ export async function mountFor(
   }
   try {
     return {
-      disk: await client.ask('mountDisk', { id: disk.id }, { readOnly: wish.readOnly }),
+      disk: await client.ask('mountDisk', { id: disk.id }, { readOnly }),
       obstacle: null,
     }
   } catch (error) {

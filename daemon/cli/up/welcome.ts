@@ -1,22 +1,31 @@
 /** What `up` says when all is ready. */
 import type { DiskView } from '../../control/schema.ts'
+import { changeText, type Change } from './changes.ts'
 import { clientConfigs, environment, type Access } from '../client-configs.ts'
 import { shellQuote, table } from '../output.ts'
 
 export interface Welcome {
   readonly disk: DiskView
   readonly made: 'adopted' | 'sample' | null
+  /** What is not as it was. */
+  readonly changes: readonly Change[]
+  readonly notes: readonly string[]
   /** Why there is no mount, and what to do about it. */
   readonly obstacle: { readonly says: string; readonly remedy?: string } | null
   /** Served as well. */
   readonly others: readonly DiskView[]
   /** The line of `--json`. */
-  readonly json: Access & { readonly disk: string; readonly mountpoint: string | null }
+  readonly json: Access & {
+    readonly disk: string
+    readonly mountpoint: string | null
+    readonly changes: readonly Change[]
+    readonly notes: readonly string[]
+  }
 }
 
 /** `joins`: a daemon ran already. `state` is what --state said, which other commands then need too. */
 export function welcome(
-  { disk, made, obstacle, others, json }: Welcome,
+  { disk, made, changes, notes: said, obstacle, others, json }: Welcome,
   joins: boolean,
   state: string | undefined,
 ): string {
@@ -26,6 +35,8 @@ export function welcome(
     made === 'sample' ? `A disk with a few sample files is ready: ${disk.root}` : `${disk.root} is ready.`
   const sections = [what]
   if (disk.offlineReason !== null) sections.push(`Its disk is offline: ${disk.offlineReason}`)
+  if (changes.length > 0) sections.push(`Changed: ${changes.map(changeText).join('; ')}.`)
+  sections.push(...said)
   const readOnly = disk.mount?.readOnly === true ? '  (read-only)' : ''
   sections.push(
     table([
