@@ -3,7 +3,7 @@
  * `npm run test:clients` runs what they print. The credentials go through the environment, once for all of
  * them, so that they end up in no process list.
  */
-import { shellQuote } from './output.ts'
+import { shellQuote } from './shell-quote.ts'
 
 export interface Access {
   /** `http://127.0.0.1:9010`, without a slash at the end. */

@@ -74,12 +74,17 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** A term and what it means, wrapped where a line would pass 100 columns. */
-export function definitions(rows: readonly (readonly [term: string, meaning: string])[]): string {
+/**
+ * A term and what it means, wrapped where a line would pass 100 columns; beneath it lines that are never wrapped, for
+ * what is pasted.
+ */
+export function definitions(
+  rows: readonly (readonly [term: string, meaning: string, verbatim?: readonly string[] | undefined])[],
+): string {
   const indent = Math.max(...rows.map(([term]) => width(term))) + 2
   return rows
-    .map(([term, meaning]) => {
-      const lines = wrap(meaning, Math.max(40, 98 - indent))
+    .map(([term, meaning, verbatim = []]) => {
+      const lines = [...wrap(meaning, Math.max(40, 98 - indent)), ...verbatim]
       return term.padEnd(indent) + lines.join(`\n${' '.repeat(indent)}`)
     })
     .join('\n')
@@ -96,7 +101,3 @@ function wrap(text: string, columns: number): string[] {
 }
 
 const width = (cell: string): number => [...cell].length
-
-/** A word as a POSIX shell reads it back. */
-export const shellQuote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

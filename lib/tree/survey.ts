@@ -2,8 +2,7 @@
  * What a directory's file system offers to a disk, tried out. Nothing visible is written: trials are made on
  * files that never get a name.
  */
-import { isUtf8 } from 'node:buffer'
-import { closeSync, opendirSync, openSync, readdirSync, statSync, writeSync, type Dir } from 'node:fs'
+import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { foldsCase, FS } from '../sys/filesystem.ts'
 import { AT_FDCWD, O, openat2 } from '../sys/open.ts'
@@ -82,51 +81,3 @@ function sameFile(a: string, b: string): boolean {
     return false
   }
 }
-
-export interface NameCount {
-  /** Entries looked at. */
-  readonly seen: number
-  /** False when it gave up at `mostEntries`. */
-  readonly complete: boolean
-  /** Names that are not UTF-8. */
-  readonly foreign: number
-  /** The first of them, its bytes as Latin-1. */
-  readonly example: string | undefined
-  /** Directories that could not be read. */
-  readonly unread: number
-}
-
-const mostEntries = 2_000_000
-
-/** Counts on one file system; `progress` hears of every ten thousandth entry. */
-export function countNames(directory: string, progress: (entries: number) => void): NameCount {
-  const device = statSync(directory).dev
-  const waiting = [Buffer.from(directory)]
-  let [seen, foreign, unread] = [0, 0, 0]
-  let example: string | undefined
-  for (let next = waiting.pop(); next !== undefined && seen < mostEntries; next = waiting.pop()) {
-    let opened: Dir
-    try {
-      if (statSync(next).dev !== device) continue
-      // Each byte of a name is a character of it then.
-      opened = opendirSync(next, { encoding: 'latin1' })
-    } catch {
-      unread++
-      continue
-    }
-    for (let entry = opened.readSync(); entry !== null; entry = opened.readSync()) {
-      if (++seen % 10_000 === 0) progress(seen)
-      const name = Buffer.from(entry.name, 'latin1')
-      const path = Buffer.concat([next, slash, name])
-      if (!isUtf8(name)) {
-        foreign++
-        example ??= path.toString('latin1')
-      }
-      if (entry.isDirectory()) waiting.push(path)
-    }
-    opened.closeSync()
-  }
-  return { seen, complete: seen < mostEntries, foreign, example, unread }
-}
-
-const slash = Buffer.from('/')

@@ -1,5 +1,5 @@
 /** The command as people and scripts call it, against a daemon of its own. */
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -385,6 +385,25 @@ t.test('every command answers', async (t) => {
     t.ok((found.clients?.length ?? 0) > 8)
     t.match((await call('doctor', dirname(data))).stdout, /names +\d+ looked at, all UTF-8/)
     t.equal((await call('doctor', 'nothing')).status, 3)
+
+    const odd = join(top, 'odd')
+    mkdirSync(join(odd, 'real'), { recursive: true })
+    symlinkSync('real', join(odd, 'inward'))
+    symlinkSync('none', join(odd, 'lost link'))
+    symlinkSync('/etc/hostname', join(odd, 'outward'))
+    execFileSync('mkfifo', [join(odd, 'pipe')])
+    const foreign = Buffer.concat([Buffer.from(join(odd, "it's $HOME\n")), Buffer.from([0xe9, 0x61])])
+    writeFileSync(foreign, '')
+    const { checks } = (await json('doctor', odd)) as { checks: { about: string; examples?: string[] }[] }
+    const examples = Object.fromEntries(checks.map(({ about, examples }) => [about, examples]))
+    t.same(examples['dangling links'], [`'${join(odd, 'lost link')}'`])
+    t.same(examples['outward links'], [join(odd, 'outward')])
+    t.same(examples['special files'], [join(odd, 'pipe')])
+    const [pasted = ''] = examples['names'] ?? []
+    const lines = (await call('doctor', odd)).stdout.split('\n').map((line) => line.trim())
+    t.ok(lines.includes(pasted), 'on a line of its own')
+    for (const shell of ['bash', 'zsh'].filter((one) => spawnSync(one, ['--version']).status === 0))
+      t.same(execFileSync(shell, ['-c', `printf %s ${pasted}`]), foreign, shell)
     t.equal((await call('completion', 'bash')).status, 0)
   })
 })

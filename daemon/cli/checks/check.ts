@@ -7,4 +7,6 @@ export interface Finding {
   readonly says: string
   /** What to do about it. */
   readonly remedy?: string
+  /** A few of what was found, as a shell reads them. */
+  readonly examples?: readonly string[]
 }

@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { loadConfig } from '../../../lib/config.ts'
+import { defaultSettings } from '../../../lib/disk.ts'
 import { Fault } from '../../../lib/errors.ts'
 import type { DiskView, StatusView } from '../../control/schema.ts'
 import type { Finding } from '../checks/check.ts'
@@ -107,7 +108,15 @@ function examine(call: Call, status: StatusView | undefined): Section[] {
       ...(disk === undefined ? [] : diskFindings(disk)),
       ...(disk?.status === 'offline'
         ? []
-        : directoryFindings(directory, disk?.settings.crossDevices ?? false, progress)),
+        : directoryFindings(
+            {
+              directory,
+              settings: disk?.settings ?? defaultSettings,
+              mountpoint: disk?.mount?.mountpoint ?? null,
+              name: disk?.name ?? 'DISK',
+            },
+            progress,
+          )),
     ]
     call.output.progress('')
     sections.push({ title, findings })
@@ -163,9 +172,10 @@ const marks = { good: 'ok', note: '--', limited: '!!', bad: 'XX' } as const
 
 const sectionText = ({ title, findings }: Section): string =>
   `${title}\n${definitions(
-    findings.map(({ level, about, says, remedy }) => [
+    findings.map(({ level, about, says, remedy, examples }) => [
       `  ${marks[level]}  ${about}`,
       remedy === undefined ? says : `${says}; remedy: ${remedy}`,
+      examples,
     ]),
   )}`
 

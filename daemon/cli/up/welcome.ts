@@ -2,7 +2,8 @@
 import type { DiskView } from '../../control/schema.ts'
 import { changeText, type Change } from './changes.ts'
 import { clientConfigs, environment, type Access } from '../client-configs.ts'
-import { shellQuote, table } from '../output.ts'
+import { table } from '../output.ts'
+import { shellQuote } from '../shell-quote.ts'
 
 export interface Welcome {
   readonly disk: DiskView
