@@ -15,22 +15,10 @@ import type { CString } from '../lib/sys/libc.ts'
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O, openat2 } from '../lib/sys/open.ts'
 import { emptyStat, S, statInto, type MutableStat } from '../lib/sys/stat.ts'
 import { ROOT, type NodeId } from './filesystem.ts'
+import { NodeIndex } from './node-index.ts'
 
-export class Node {
-  readonly id: NodeId
-  /** Who it is: the inode number on the root's device, device and inode elsewhere. */
-  readonly key: number | string
-  /** Birth time, 0 where the file system has none that lasts. Together with `key` it outlives reuse of inodes. */
-  readonly birth: number
-  /** S_IFMT bits. */
-  readonly type: number
-  /** The directory of its place; null for the root, and for what has no place any more. */
-  parent: Node | null = null
-  /** The place's name, latin1, so that any bytes fit a one-byte string. */
-  name = ''
-  lookups = 0
-  /** Nodes whose place lies here, and directory handles. */
-  dependents = 0
+/** What a node has while its descriptor is kept, while it is open, or while other nodes' places lie in it. */
+class Use {
   /** O_PATH, or -1. */
   fd = -1
   /** Where it stands among those whose descriptor may be given up; -1: not there. */
@@ -39,8 +27,30 @@ export class Node {
   pinned = false
   /** Used since the clock's hand came by. */
   touched = false
+  /** Nodes whose place lies here, and directory handles. */
+  dependents = 0
   /** Descriptors of the handles that are open on it. */
   handles: number[] | null = null
+}
+
+/** There may be a million of them: most are files that were looked up, and no more. */
+export class Node {
+  readonly id: NodeId
+  /** Who it is: the inode number on the root's device, device and inode elsewhere. */
+  readonly key: number | string
+  /** 32 bits made of the birth time, 0 where there is none that lasts. Together with `key` it outlives reuse of inodes. */
+  readonly birth: number
+  /** S_IFMT bits. */
+  readonly type: number
+  /** The directory of its place; null for the root, and for what has no place any more. */
+  parent: Node | null = null
+  /** The place's name, latin1, so that any bytes fit a one-byte string. */
+  name = ''
+  lookups = 0
+  use: Use | null = null
+  /** Chains of the index. */
+  nextById: Node | null = null
+  nextByKey: Node | null = null
 
   constructor(id: NodeId, key: number | string, birth: number, type: number) {
     this.id = id
@@ -48,6 +58,31 @@ export class Node {
     this.birth = birth
     this.type = type
   }
+
+  /** O_PATH, or -1. */
+  get fd(): number {
+    return this.use === null ? -1 : this.use.fd
+  }
+
+  /** Descriptors of the handles that are open on it. */
+  get handles(): readonly number[] | null {
+    return this.use === null ? null : this.use.handles
+  }
+
+  /** In use by the operation at hand: its descriptor stays. */
+  set pinned(pinned: boolean) {
+    if (pinned) useOf(this).pinned = true
+    else if (this.use !== null) this.use.pinned = false
+  }
+}
+
+const useOf = (node: Node): Use => (node.use ??= new Use())
+
+/** Lets go of an empty use. */
+function tidy(node: Node): void {
+  const { use } = node
+  if (use === null || use.fd >= 0 || use.handles !== null || use.dependents > 0 || use.pinned) return
+  node.use = null
 }
 
 /** Names go from latin1 strings to system calls through this one buffer. */
@@ -67,8 +102,8 @@ export class Nodes {
   /** Of the root; all zeros until `bind`. */
   readonly rootStat = emptyStat()
   #trustsBirth = false
-  readonly #byId = new Map<number, Node>()
-  readonly #byKey = new Map<number | string, Node>()
+  /** All but the root. */
+  readonly #index = new NodeIndex()
   #nextId = ROOT + 1
   #rootKey: number | string = -1
   #lookups = 0
@@ -86,7 +121,6 @@ export class Nodes {
   constructor(limit: number) {
     this.#limit = Math.max(limit, 16)
     this.root = new Node(ROOT, 0, 0, S.IFDIR)
-    this.#byId.set(ROOT, this.root)
   }
 
   /**
@@ -96,13 +130,12 @@ export class Nodes {
   bind(fd: number, stat: MutableStat, trustsBirth: boolean): void {
     Object.assign(this.rootStat, stat)
     this.#trustsBirth = trustsBirth
-    this.root.fd = fd
+    useOf(this.root).fd = fd
     this.#rootKey = this.keyOf(stat)
-    this.#byKey.set(this.#rootKey, this.root)
   }
 
   get count(): number {
-    return this.#byId.size - 1
+    return this.#index.size
   }
 
   get lookups(): number {
@@ -114,7 +147,7 @@ export class Nodes {
   }
 
   get(id: NodeId): Node | undefined {
-    return this.#byId.get(id)
+    return id === ROOT ? this.root : (this.#index.byId(id) ?? undefined)
   }
 
   keyOf(stat: MutableStat): number | string {
@@ -127,32 +160,26 @@ export class Nodes {
   byInode(dev: bigint, ino: bigint): Node | undefined {
     this.#stat.dev = dev
     this.#stat.ino = ino
-    return this.#byKey.get(this.keyOf(this.#stat))
+    return this.#byKey(this.keyOf(this.#stat)) ?? undefined
   }
 
   /** The node of the file that `stat` is of, where one is known. */
   byStat(stat: MutableStat): Node | undefined {
-    const node = this.#byKey.get(this.keyOf(stat))
-    return node !== undefined && this.is(node, stat) ? node : undefined
+    const node = this.#byKey(this.keyOf(stat))
+    return node !== null && this.#isBorn(node, stat) ? node : undefined
   }
 
   is(node: Node, stat: MutableStat): boolean {
-    if (node === this.root) return this.keyOf(stat) === this.#rootKey
-    return (
-      node.key === this.keyOf(stat) &&
-      node.type === (stat.mode & S.IFMT) &&
-      node.birth === this.#birthOf(stat)
-    )
+    return this.keyOf(stat) === (node === this.root ? this.#rootKey : node.key) && this.#isBorn(node, stat)
   }
 
   /** The node of the file seen as `name` (latin1) in `parent`, minted when it is new. Counts a lookup. */
   found(parent: Node | null, name: string, stat: MutableStat): Node {
     const key = this.keyOf(stat)
-    let node = this.#byKey.get(key)
-    if (node === undefined || !this.is(node, stat)) {
+    let node = this.#byKey(key)
+    if (node === null || !this.#isBorn(node, stat)) {
       node = new Node(this.#nextId++ as NodeId, key, this.#birthOf(stat), stat.mode & S.IFMT)
-      this.#byId.set(node.id, node)
-      this.#byKey.set(key, node)
+      this.#index.add(node)
     }
     node.lookups++
     this.#lookups++
@@ -164,14 +191,13 @@ export class Nodes {
     const before = node.parent
     if (before !== parent) {
       node.parent = parent
-      if (parent !== null) parent.dependents++
-      if (before !== null) {
-        before.dependents--
-        this.#drop(before)
-      }
+      if (parent !== null) useOf(parent).dependents++
+      if (before !== null) this.left(before)
     }
-    node.name = name
-    if (parent !== null && node.fd >= 0 && node.slot < 0) node.slot = this.#ring.push(node) - 1
+    // The string that it has is old, and stays so: a new one would have to age beside it.
+    if (node.name !== name) node.name = name
+    const { use } = node
+    if (parent !== null && use !== null && use.fd >= 0 && use.slot < 0) use.slot = this.#ring.push(node) - 1
   }
 
   /** Its last name is gone: a descriptor that it has can't be had again, so it is kept. */
@@ -188,33 +214,39 @@ export class Nodes {
   }
 
   opened(node: Node, fd: number): void {
-    if (node.handles === null) node.handles = [fd]
-    else node.handles.push(fd)
+    const use = useOf(node)
+    if (use.handles === null) use.handles = [fd]
+    else use.handles.push(fd)
   }
 
   /** A handle's descriptor is about to be closed. */
   closed(node: Node, fd: number): void {
-    const at = node.handles?.indexOf(fd) ?? -1
-    if (at >= 0) node.handles?.splice(at, 1)
-    if (node.handles?.length === 0) node.handles = null
+    const { use } = node
+    if (use === null || use.handles === null) return
+    const at = use.handles.indexOf(fd)
+    if (at >= 0) use.handles.splice(at, 1)
+    if (use.handles.length === 0) use.handles = null
+    tidy(node)
     this.#drop(node)
   }
 
   /** A handle on the directory begins to keep it in the table. */
   entered(node: Node): void {
-    node.dependents++
+    useOf(node).dependents++
   }
 
   left(node: Node): void {
-    node.dependents--
+    if (node.use !== null) node.use.dependents--
+    tidy(node)
     this.#drop(node)
   }
 
   /** A descriptor to act below or on, kept by the table: good until the next call here. Minus the errno: none. */
   descriptor(node: Node): number {
-    if (node.fd >= 0) {
-      node.touched = true
-      return node.fd
+    const { use } = node
+    if (use !== null && use.fd >= 0) {
+      use.touched = true
+      return use.fd
     }
     const fd = this.openPlace(node, O.PATH | O.NOFOLLOW)
     if (fd >= 0) this.keep(node, fd)
@@ -269,58 +301,74 @@ export class Nodes {
       return
     }
     if (this.#ring.length >= this.#limit) this.#evict()
-    node.fd = fd
+    const use = useOf(node)
+    use.fd = fd
+    use.touched = true
+    use.slot = this.#ring.push(node) - 1
     this.#held++
-    node.touched = true
-    node.slot = this.#ring.push(node) - 1
   }
 
   /** Closes every node's descriptor: the root's file system is to be let go. */
   releaseAll(): void {
-    for (const node of this.#byId.values()) if (node.fd >= 0 && node !== this.root) this.#letGo(node)
-    if (this.root.fd >= 0) close(this.root.fd)
-    this.root.fd = -1
+    for (const node of this.#index) if (node.fd >= 0) this.#letGo(node)
+    const root = useOf(this.root)
+    if (root.fd >= 0) close(root.fd)
+    root.fd = -1
   }
 
+  #byKey(key: number | string): Node | null {
+    return key === this.#rootKey ? this.root : this.#index.byKey(key)
+  }
+
+  /** Whether the file is the node's, given that its key is. */
+  #isBorn(node: Node, stat: MutableStat): boolean {
+    if (node === this.root) return true
+    return node.type === (stat.mode & S.IFMT) && node.birth === this.#birthOf(stat)
+  }
+
+  /** Within one second no two are alike. */
   #birthOf(stat: MutableStat): number {
-    return this.#trustsBirth ? stat.btime * 1e9 + stat.btimeNs : 0
+    return this.#trustsBirth ? Math.imul(stat.btime, 0x9e3779b1) ^ stat.btimeNs : 0
   }
 
   #drop(from: Node): void {
-    let node: Node | null = from
+    let node = from
     while (
-      node !== null &&
       node.lookups === 0 &&
-      node.dependents === 0 &&
-      node.handles === null &&
+      (node.use === null || (node.use.dependents === 0 && node.use.handles === null)) &&
       node !== this.root &&
-      this.#byId.get(node.id) === node
+      this.#index.byId(node.id) === node
     ) {
-      this.#byId.delete(node.id)
-      if (this.#byKey.get(node.key) === node) this.#byKey.delete(node.key)
+      this.#index.delete(node)
       if (node.fd >= 0) this.#letGo(node)
-      const parent: Node | null = node.parent
+      const { parent } = node
       node.parent = null
-      if (parent !== null) parent.dependents--
+      if (parent === null) return
+      if (parent.use !== null) parent.use.dependents--
+      tidy(parent)
       node = parent
     }
   }
 
   #letGo(node: Node): void {
-    close(node.fd)
-    node.fd = -1
+    const { use } = node
+    if (use === null) return
+    close(use.fd)
+    use.fd = -1
     this.#leaveRing(node)
     this.#held--
+    tidy(node)
   }
 
   #leaveRing(node: Node): void {
-    if (node.slot < 0) return
+    const slot = node.use?.slot ?? -1
+    if (node.use === null || slot < 0) return
     const last = this.#ring.pop()
     if (last !== undefined && last !== node) {
-      this.#ring[node.slot] = last
-      last.slot = node.slot
+      this.#ring[slot] = last
+      if (last.use !== null) last.use.slot = slot
     }
-    node.slot = -1
+    node.use.slot = -1
   }
 
   #evict(): void {
@@ -328,11 +376,12 @@ export class Nodes {
       if (this.#hand >= this.#ring.length) this.#hand = 0
       const node = this.#ring[this.#hand]
       if (node === undefined) return
-      if (!node.touched && !node.pinned) {
+      const { use } = node
+      if (use === null || (!use.touched && !use.pinned)) {
         this.#letGo(node)
         return
       }
-      node.touched = false
+      use.touched = false
       this.#hand++
     }
   }
