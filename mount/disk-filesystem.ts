@@ -195,6 +195,7 @@ class DiskFilesystem implements Filesystem {
     const exchange = (flags & RENAME.EXCHANGE) !== 0
     // What is replaced lives on while somebody holds it: its descriptor is taken before its name goes.
     const replaced = flags === 0 ? this.#hold(toFd, toName) : undefined
+    const links = this.#stat.nlink
     const swapped = exchange ? this.#known(toFd, toName) : undefined
     const moved = this.#known(fromFd, fromName)
     this.#assume(caller)
@@ -202,7 +203,7 @@ class DiskFilesystem implements Filesystem {
     this.#revert(caller)
     if (result < 0) return result
     // Two names of one file: rename(2) does nothing then.
-    if (replaced !== undefined && replaced !== moved) this.#lost(replaced, to, nameText(toName))
+    if (replaced !== undefined && replaced !== moved) this.#lost(replaced, links, to, nameText(toName))
     if (moved !== undefined && (replaced !== moved || replaced === undefined)) {
       this.#nodes.place(moved, to, nameText(toName))
     }
@@ -342,10 +343,11 @@ class DiskFilesystem implements Filesystem {
     if (node.type !== S.IFREG) return node.type === S.IFDIR ? -errno.EISDIR : -errno.ENXIO
     // O_NONBLOCK: should a FIFO have taken the name, its opener doesn't wait before we find out.
     const wanted = (flags & openFlags) | O.NONBLOCK | O.NOCTTY
-    let fd = this.#nodes.openPlace(node, wanted | O.NOFOLLOW)
+    let fd = this.#nodes.openPlace(node, wanted | O.NOFOLLOW, this.#stat)
     if (fd === -errno.ESTALE) {
       const known = node.fd >= 0 ? node.fd : (node.handles?.[0] ?? -1)
       if (known >= 0) fd = openat2(AT_FDCWD, descriptorPath(known), wanted)
+      if (fd >= 0) statInto(fd, '', AT_EMPTY_PATH, this.#stat)
     }
     if (fd < 0) return fd
     if ((flags & O.TRUNC) !== 0) {
@@ -356,6 +358,7 @@ class DiskFilesystem implements Filesystem {
       }
     }
     opened.handle = this.#opened(node, fd, null)
+    opened.mode = this.#stat.mode
     return 0
   }
 
@@ -420,6 +423,7 @@ class DiskFilesystem implements Filesystem {
   flush(handle: HandleId): number {
     const open = this.#handles.get(handle)
     if (open === null) return -errno.EBADF
+    if (this.#root.closesQuietly) return -errno.ENOSYS
     const copy = dup(open.fd)
     return copy < 0 ? copy : close(copy)
   }
@@ -471,6 +475,7 @@ class DiskFilesystem implements Filesystem {
     const fd = openat2(path, '.', O.RDONLY | O.DIRECTORY)
     if (fd < 0) return fd
     opened.handle = this.#opened(node, fd, new DirectoryStream(fd))
+    opened.mode = 0
     return 0
   }
 
@@ -616,6 +621,7 @@ class DiskFilesystem implements Filesystem {
     const node = this.#nodes.found(parent, name, entry.attributes)
     entry.node = node.id
     opened.handle = this.#opened(node, fd, null)
+    opened.mode = entry.attributes.mode
     return 0
   }
 
@@ -633,21 +639,21 @@ class DiskFilesystem implements Filesystem {
     return result < 0 ? undefined : this.#nodes.byStat(this.#stat)
   }
 
-  /** As #known, with a descriptor that outlives the name. */
+  /** As #known, with a descriptor that outlives the name. What it is, links included, is in #stat then. */
   #hold(fd: number, name: Name): Node | undefined {
-    const node = this.#known(fd, name)
-    if (node === undefined || node.fd >= 0) return node
     const held = openat2(fd, name, O.PATH | O.NOFOLLOW)
-    if (held < 0) return node
+    if (held < 0) return undefined
     const result = statInto(held, '', AT_EMPTY_PATH, this.#stat)
-    if (result >= 0 && this.#nodes.is(node, this.#stat)) this.#nodes.keep(node, held)
-    else close(held)
+    const node = result < 0 ? undefined : this.#nodes.byStat(this.#stat)
+    if (node === undefined) close(held)
+    else this.#nodes.keep(node, held)
     return node
   }
 
-  /** The node's file is no longer called so. */
-  #lost(node: Node, parent: Node, name: string): void {
-    if (node.type === S.IFDIR || this.#nodes.stat(node, this.#stat) < 0 || this.#stat.nlink === 0) {
+  /** The node's file, which had `links`, is no longer called so. */
+  #lost(node: Node, links: number, parent: Node, name: string): void {
+    const last = links === 1 || node.type === S.IFDIR
+    if (last || this.#nodes.stat(node, this.#stat) < 0 || this.#stat.nlink === 0) {
       this.#nodes.nameless(node)
     } else if (node.parent === parent && node.name === name) {
       this.#nodes.place(node, null, '')
@@ -664,10 +670,11 @@ class DiskFilesystem implements Filesystem {
     directory.pinned = true
     const node = this.#hold(fd, name)
     directory.pinned = false
+    const links = this.#stat.nlink
     this.#assume(caller)
     const result = unlinkat(fd, name, flags)
     this.#revert(caller)
-    if (result >= 0 && node !== undefined) this.#lost(node, directory, nameText(name))
+    if (result >= 0 && node !== undefined) this.#lost(node, links, directory, nameText(name))
     return result
   }
 

@@ -19,6 +19,8 @@ import { Nodes } from './nodes.ts'
 /** Milliseconds. */
 const checkEvery = 1000
 const mostDescriptors = 4096
+/** Their close(2) has nothing to say: what a write could not do, write(2) or fsync(2) says. */
+const closingQuietly: readonly number[] = [FS.EXT4, FS.XFS, FS.BTRFS, FS.F2FS, FS.TMPFS]
 
 /** Far under what the process may open: the rest is for the files that programs have open. */
 function descriptorLimit(): number {
@@ -34,6 +36,7 @@ export class DiskRoot {
   #who: RootIdentity | null
   #offline = true
   #holdsMounts = false
+  #closesQuietly = false
   #closed = false
   /** Milliseconds since the epoch. */
   #checked: number
@@ -66,6 +69,11 @@ export class DiskRoot {
     return this.#holdsMounts
   }
 
+  /** Whether close(2) of a file below can't fail. */
+  get closesQuietly(): boolean {
+    return this.#closesQuietly
+  }
+
   close(): void {
     this.#closed = true
     this.nodes.releaseAll()
@@ -95,6 +103,7 @@ export class DiskRoot {
     }
     // A file that overlayfs copies up is born again.
     this.nodes.bind(fd, stat, fileSystem.type !== FS.OVERLAY)
+    this.#closesQuietly = !this.#source.crossDevices && closingQuietly.includes(fileSystem.type)
     this.#offline = false
     return 0
   }

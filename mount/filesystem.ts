@@ -109,6 +109,8 @@ export const noChanges = (): AttributeChanges => ({
 /** What open, create and tmpfile answer beside their handle. Engines reuse one object. */
 export interface Opened {
   handle: HandleId
+  /** The file's mode, type included, when it was opened. 0 for directories. */
+  mode: number
 }
 
 /**
@@ -227,7 +229,10 @@ export interface Filesystem {
   read(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number
   /** pwrite(2) of buffer[start, start + length): the bytes written. */
   write(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number
-  /** close(2) of one descriptor; several may share the handle. Says what the host says of late write errors. */
+  /**
+   * close(2) of one descriptor; several may share the handle. Says what the host says of late write errors; -ENOSYS
+   * where it never has any, so that nobody needs to ask again.
+   */
   flush(handle: HandleId): number
   /** The last close. Always succeeds. */
   release(handle: HandleId): void

@@ -33,7 +33,7 @@ export class NativeOperations {
   readonly #walk: PathWalk
   readonly #hidden = new Map<string, NodeId>()
   readonly #entry: Entry = { node: 0 as NodeId, attributes: emptyStat() }
-  readonly #opened: Opened = { handle: NO_HANDLE }
+  readonly #opened: Opened = { handle: NO_HANDLE, mode: 0 }
   readonly #stat = emptyStat()
   readonly #statfs = emptyStatFs()
   readonly #changes = noChanges()

@@ -269,15 +269,18 @@ export class Nodes {
     this.#transient = -1
   }
 
-  /** Opens what stands at the node's place, and closes it again (ESTALE) when it isn't the node's file. */
-  openPlace(node: Node, flags: number): number {
+  /**
+   * Opens what stands at the node's place, and closes it again (ESTALE) when it isn't the node's file. `stat` gets
+   * what was opened.
+   */
+  openPlace(node: Node, flags: number, stat: MutableStat = this.#stat): number {
     if (node.parent === null) return -errno.ESTALE
     const directory = this.descriptor(node.parent)
     if (directory < 0) return directory
     const fd = openat2(directory, cname(node.name), flags)
     if (fd < 0) return fd === -errno.ENOENT || fd === -errno.ELOOP ? -errno.ESTALE : fd
-    const result = statInto(fd, '', AT_EMPTY_PATH, this.#stat)
-    if (result >= 0 && this.is(node, this.#stat)) return fd
+    const result = statInto(fd, '', AT_EMPTY_PATH, stat)
+    if (result >= 0 && this.is(node, stat)) return fd
     close(fd)
     return result < 0 ? result : -errno.ESTALE
   }

@@ -8,8 +8,8 @@
  */
 import { withoutFsetid } from '../../lib/sys/identity.ts'
 import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
-import { isFile, statFd } from '../../lib/sys/stat.ts'
-import type { HandleId, NodeId } from '../filesystem.ts'
+import { S } from '../../lib/sys/stat.ts'
+import type { HandleId, NodeId, Opened } from '../filesystem.ts'
 import { closeBacking, openBacking } from './device.ts'
 import { FOPEN } from './flags.ts'
 import type { openOut } from './structs.ts'
@@ -55,13 +55,13 @@ export class Backings {
   }
 
   /** Counts an open, and makes the answer to it. */
-  opened(node: NodeId, handle: HandleId, flags: number): ValueOf<typeof openOut> {
+  opened(node: NodeId, { handle, mode }: Opened, flags: number): ValueOf<typeof openOut> {
     // A file that was only read has no write error to report at close.
     const open_flags = this.noFlush && (flags & O.ACCMODE) === O.RDONLY ? FOPEN.NOFLUSH : 0
     let backing = this.#open.get(node)
     if (backing === undefined) {
       if (!this.enabled) return { fh: handle, open_flags, backing_id: 0 }
-      backing = { id: this.#register(handle), opens: 0 }
+      backing = { id: this.#register(handle, mode), opens: 0 }
       this.#open.set(node, backing)
     }
     backing.opens++
@@ -76,11 +76,10 @@ export class Backings {
     if (backing.id !== 0) closeBacking(this.#device, backing.id)
   }
 
-  #register(handle: HandleId): number {
+  #register(handle: HandleId, mode: number): number {
+    if ((mode & (S.IFMT | 0o6000)) !== S.IFREG) return 0
     const fd = this.#descriptor(handle)
     if (fd < 0) return 0
-    const stat = statFd(fd)
-    if (typeof stat === 'number' || !isFile(stat) || (stat.mode & 0o6000) !== 0) return 0
     const id = withoutFsetid(() => openBacking(this.#device, fd))
     if (id > 0) {
       this.used = true

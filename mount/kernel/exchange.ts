@@ -23,7 +23,7 @@ export class Exchange {
   readonly packer: DirentPacker
 
   readonly entry: Entry = { node: 0 as Entry['node'], attributes: emptyStat() }
-  readonly opened: Opened = { handle: 0 as HandleId }
+  readonly opened: Opened = { handle: 0 as HandleId, mode: 0 }
   readonly statfs = emptyStatFs()
   readonly changes = noChanges()
 

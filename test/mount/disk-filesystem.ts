@@ -36,7 +36,7 @@ import {
 
 const name = (text: string | Buffer) => cstring(Buffer.from(text))
 const newEntry = (): Entry => ({ node: 0 as NodeId, attributes: emptyStat() })
-const newOpened = (): Opened => ({ handle: NO_HANDLE })
+const newOpened = (): Opened => ({ handle: NO_HANDLE, mode: 0 })
 const noChange = noChanges()
 
 function fresh(t: Test, more: Partial<DiskSource> = {}): { root: string; filesystem: Filesystem } {
