@@ -112,7 +112,9 @@ class DiskFilesystem implements Filesystem {
     if (isHidden(name)) return -errno.ENOENT
     const fd = this.#nodes.descriptor(directory)
     if (fd < 0) return fd
-    return this.#found(directory, fd, name, entry)
+    const result = this.#found(directory, fd, name, entry)
+    if (result === 0) this.#nodes.askedIn(directory, this.#root.now)
+    return result
   }
 
   forget(node: NodeId, count: number): void {
@@ -484,10 +486,11 @@ class DiskFilesystem implements Filesystem {
     if (open === null || open.stream === null) return -errno.EBADF
     if (this.#root.offline) return -errno.EIO
     const { stream, node, fd } = open
+    const looksUp = withNodes && !this.#nodes.isWellKnown(node, this.#root.now)
     const sought = stream.seek(offset)
     if (sought < 0) return sought
     const plain = withNodes ? this.#plain : null
-    const listed = withNodes ? this.#listed : null
+    const listed = looksUp ? this.#listed : null
     const hides = !this.#crosses && this.#root.holdsMounts
     for (;;) {
       const more = stream.peek()

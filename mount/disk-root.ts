@@ -40,6 +40,7 @@ export class DiskRoot {
   #closed = false
   /** Milliseconds since the epoch. */
   #checked: number
+  #now = 0
 
   /** Throws SystemError when it can't be opened and nothing is known of who it should be. */
   constructor(source: DiskSource) {
@@ -56,12 +57,17 @@ export class DiskRoot {
   /** Whether the root is away, or not the one that the disk remembers. */
   get offline(): boolean {
     if (this.#closed) return true
-    const now = Date.now()
+    const now = (this.#now = Date.now())
     if (now - this.#checked >= checkEvery || now < this.#checked) {
       this.#checked = now
       this.#check()
     }
     return this.#offline
+  }
+
+  /** When `offline` was asked last, milliseconds since the epoch. */
+  get now(): number {
+    return this.#now
   }
 
   /** Whether something is mounted inside of it. */

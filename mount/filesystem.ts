@@ -257,8 +257,8 @@ export interface Filesystem {
   opendir(node: NodeId, caller: Caller | null, opened: Opened): number
   /**
    * Entries from `offset` on (0, or the offset of an entry that was given out: it stays valid as the host's
-   * file system keeps it) until the sink is full or the directory ends; 0 in both cases. `withNodes` looks each
-   * entry up and counts it.
+   * file system keeps it) until the sink is full or the directory ends; 0 in both cases. `withNodes` looks
+   * entries up and counts them, unless that is likely to be for nothing: those have node 0.
    */
   readdir(handle: HandleId, offset: bigint, withNodes: boolean, sink: DirectorySink): number
   releasedir(handle: HandleId): void

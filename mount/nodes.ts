@@ -31,7 +31,15 @@ class Use {
   dependents = 0
   /** Descriptors of the handles that are open on it. */
   handles: number[] | null = null
+  /** How many names were looked up in it one by one since `askedSince`, milliseconds since the epoch. */
+  asked = 0
+  askedSince = 0
 }
+
+/** Milliseconds for which a name that was looked up counts as known. */
+const knownFor = 1000
+/** Names looked up one by one that make a directory well known. */
+const wellKnown = 16
 
 /** There may be a million of them: most are files that were looked up, and no more. */
 export class Node {
@@ -185,6 +193,26 @@ export class Nodes {
     this.#lookups++
     if (parent !== null && node !== this.root) this.place(node, parent, name)
     return node
+  }
+
+  /** A name in `directory` was looked up by itself at `now`, milliseconds since the epoch. */
+  askedIn(directory: Node, now: number): void {
+    const { use } = directory
+    if (use === null) return
+    if (now - use.askedSince >= knownFor) {
+      use.askedSince = now
+      use.asked = 0
+    }
+    use.asked++
+  }
+
+  /**
+   * Whether a directory's names were just looked up one by one: who lists it now looks for others among them,
+   * as `git status` does.
+   */
+  isWellKnown(directory: Node, now: number): boolean {
+    const { use } = directory
+    return use !== null && use.asked >= wellKnown && now - use.askedSince < knownFor
   }
 
   place(node: Node, parent: Node | null, name: string): void {

@@ -1,11 +1,9 @@
 /** READDIR's and READDIRPLUS's packing: records aligned to 8 bytes, filled until the kernel's page is full. */
-import { emptyStat } from '../../lib/sys/stat.ts'
 import type { DirectoryEntry, DirectorySink, Entry } from '../filesystem.ts'
 import { HEADER_OUT, putEntry, type Reply, type Validity } from './codec.ts'
 import { dirent, entryOut } from './structs.ts'
 
 const aligned = (size: number): number => (size + 7) & ~7
-const nothing: Entry = { node: 0 as Entry['node'], attributes: emptyStat() }
 
 export class DirentPacker implements DirectorySink {
   readonly #reply: Reply
@@ -39,8 +37,11 @@ export class DirentPacker implements DirectorySink {
     const { bytes, view } = this.#reply
     const start = this.#at
     let at = start
-    if (this.#plus)
-      at += putEntry(view, at, entry === null || entry.node === 0 ? nothing : entry, this.#valid)
+    if (this.#plus) {
+      if (entry === null || entry.node === 0) bytes.fill(0, at, at + entryOut.size)
+      else putEntry(view, at, entry, this.#valid)
+      at += entryOut.size
+    }
     const length = from.nameEnd - from.nameStart
     // u64 ino and s64 offset lie in linux_dirent64 as they do in fuse_dirent.
     for (let i = 0; i < 16; i++) bytes[at + i] = from.bytes[from.at + i] ?? 0

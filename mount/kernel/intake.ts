@@ -5,15 +5,16 @@
  * request.
  */
 import { availableParallelism } from 'node:os'
+import { performance } from 'node:perf_hooks'
 import { errno } from '../../lib/sys/errno.ts'
 import { close } from '../../lib/sys/open.ts'
 import { read } from '../../lib/sys/stream.ts'
 import { cloneDevice, readRequest } from './device.ts'
 
 /** Milliseconds that the next request is asked for before we sleep. */
-const patience = 0.02
+const patience = 0.01
 /** Milliseconds after which a request still followed close: to wake up takes some of them. */
-const closeBy = 0.03
+const closeBy = 0.025
 /** How often the device is asked between two looks at the clock. */
 const asks = 4
 

@@ -1,4 +1,5 @@
 /** One connection to the kernel: INIT, then request after request until the mount is gone. */
+import { performance } from 'node:perf_hooks'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { writeReply } from './device.ts'
 import type { Exchange } from './exchange.ts'
