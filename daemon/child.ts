@@ -8,7 +8,7 @@ import { childEnvironment } from '../lib/config.ts'
 import type { DiskId } from '../lib/disk.ts'
 import type { Log } from '../lib/log.ts'
 import type { ProcessView } from './control/schema.ts'
-import { lineToChild } from './messages.ts'
+import { lineToChild, type ProcessName } from './messages.ts'
 
 /** Milliseconds before a crashed child starts again: doubled each time, forgotten after a minute of life. */
 const firstPause = 100
@@ -21,6 +21,7 @@ export const handedFd = 4
 
 export interface ChildOptions<In> {
   readonly role: Exclude<ProcessView['role'], 'primary'>
+  readonly name: ProcessName
   /** The compiled module beside this one, as `worker.js`. */
   readonly module: string
   readonly execArgv?: readonly string[]
@@ -56,6 +57,7 @@ export class Child<In, Out> {
 
   get view(): ProcessView {
     return {
+      name: this.#options.name,
       role: this.#options.role,
       pid: this.#process?.pid ?? null,
       state: this.#state,

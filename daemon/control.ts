@@ -16,6 +16,9 @@ import { canonicalPlace } from '../lib/roots.ts'
 import { Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
 import type { Desk } from './control/desk.ts'
+import { Gatherer } from './control/gatherer.ts'
+import { samplesOf } from './control/metrics.ts'
+import { listenForMetrics } from './control/metrics-listener.ts'
 import { MountBoard } from './control/mount-board.ts'
 import { Publisher, type Snapshot } from './control/publisher.ts'
 import type { ProcessView } from './control/schema.ts'
@@ -28,6 +31,8 @@ let processes: readonly ProcessView[] = []
 let publisher: Publisher | undefined
 let store: Store | undefined
 let server: Server | undefined
+let metrics: Server | undefined
+let gatherer: Gatherer | undefined
 /** Changes run one after the other, and the last has ended before the store closes. */
 let queue: Promise<unknown> = Promise.resolve()
 
@@ -47,6 +52,14 @@ servePrimary<ToControl, FromControl>('control', {
     })
     const published = new Publisher((message) => line.say(message), snapshot)
     publisher = published
+    const gathering = new Gatherer((message) => line.say(message))
+    gatherer = gathering
+    const figures = () => samplesOf(desk)
+    const scraped =
+      config.metricsListen === null
+        ? null
+        : await listenForMetrics(config.metricsListen, config, figures, log)
+    metrics = scraped?.server
     const desk: Desk = {
       config,
       log,
@@ -56,8 +69,10 @@ servePrimary<ToControl, FromControl>('control', {
       mounts,
       listen: formatListen(listen),
       endpoint: config.publicUrl ?? `http://${formatListen(reachable(listen))}`,
+      metricsListen: scraped === null ? null : formatListen(scraped.address),
       startedAt,
       processes: () => processes,
+      gather: () => gathering.gather(),
       publish: () => published.publish(),
       unmount: (diskId, force) => line.say({ type: 'unmount', diskId, force }),
       alone: (change) => {
@@ -85,7 +100,8 @@ servePrimary<ToControl, FromControl>('control', {
   hear(message) {
     if (message.type === 'published') publisher?.published(message.version)
     else if (message.type === 'mount') mounts.heard(message.diskId, message.report)
-    else processes = message.processes
+    else if (message.type === 'processes') processes = message.processes
+    else gatherer?.hear(message)
   },
 
   async stop(drain) {
@@ -93,6 +109,8 @@ servePrimary<ToControl, FromControl>('control', {
       server === undefined ? resolve() : server.close(() => resolve()),
     )
     server?.closeIdleConnections()
+    metrics?.close()
+    metrics?.closeAllConnections()
     const timer = setTimeout(() => server?.closeAllConnections(), drain)
     // A change that waits for workers which are gone would wait for ever.
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, drain + 500))])

@@ -10,7 +10,9 @@ import type { Disk, DiskId } from '../lib/disk.ts'
 import type { FaultCode } from '../lib/errors.ts'
 import type { KeyringRecord } from '../lib/auth/keyring.ts'
 import type { RosterRecord } from '../lib/roster.ts'
+import type { MountStatistics } from '../mount/engine.ts'
 import type { ProcessView } from './control/schema.ts'
+import type { S3Figures } from './metrics/tally.ts'
 
 /** All that a door serves by. Replaced whole. */
 export interface DoorRecord {
@@ -44,6 +46,15 @@ export type MountReport =
   /** Asked to unmount, and refused: somebody uses it. It stands as before. */
   | { readonly state: 'busy' }
 
+/** How a child is called in the metrics: `control`, `worker-0`, `mount-dsk-…`. */
+export type ProcessName = string
+export const workerName = (index: number): ProcessName => `worker-${index}`
+export const mountName = (diskId: DiskId): ProcessName => `mount-${diskId}`
+
+/** Asks a child for its figures, to be answered by `measured` with the same number. */
+type Measure = { readonly type: 'measure'; readonly question: number }
+type Measured<Figures> = { readonly type: 'measured'; readonly question: number; readonly figures: Figures }
+
 /** What every child hears. */
 type Stop = {
   readonly type: 'stop'
@@ -64,6 +75,14 @@ export type ToControl =
   | { readonly type: 'published'; readonly version: number }
   | { readonly type: 'mount'; readonly diskId: DiskId; readonly report: MountReport }
   | { readonly type: 'processes'; readonly processes: readonly ProcessView[] }
+  /** The primary has asked these processes; each answer follows as it comes. */
+  | { readonly type: 'asked'; readonly question: number; readonly processes: readonly ProcessName[] }
+  | (Measured<S3Figures> & { readonly of: 'worker'; readonly process: ProcessName })
+  | (Measured<MountStatistics> & {
+      readonly of: 'mount'
+      readonly process: ProcessName
+      readonly diskId: DiskId
+    })
   | Stop
 
 /** It can't do its work, and another start would not help: it exits next. */
@@ -78,6 +97,7 @@ export type FromControl =
    * publication leaves out ends in any case.
    */
   | { readonly type: 'unmount'; readonly diskId: DiskId; readonly force: boolean }
+  | Measure
 
 export type ToWorker =
   | {
@@ -87,6 +107,7 @@ export type ToWorker =
       readonly listen: Config['listen']
     }
   | { readonly type: 'doors'; readonly doors: DoorRecord }
+  | Measure
   | Stop
 
 export type FromWorker =
@@ -94,18 +115,20 @@ export type FromWorker =
   | Failed
   /** From now on no request is answered by an older version. */
   | { readonly type: 'applied'; readonly version: number }
+  | Measured<S3Figures>
 
 export type ToMount =
   | { readonly type: 'start'; readonly config: Config; readonly mount: MountRecord }
   /** Unmount and exit, or report `busy` and go on. */
   | { readonly type: 'unmount' }
+  | Measure
   | Stop
 
 /**
  * A mount process says `mounted` or `failed` (and exits), `busy` when it was asked to unmount and can't, and at
  * last `unmounted` (and exits). It clears away a dead mount at its mount point before it begins.
  */
-export type FromMount = { readonly type: 'mount'; readonly report: MountReport }
+export type FromMount = { readonly type: 'mount'; readonly report: MountReport } | Measured<MountStatistics>
 
 /** Talks to the primary from inside of a child. Whoever opens it exits when the primary is gone. */
 export interface Line<Out> {

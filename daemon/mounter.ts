@@ -37,6 +37,7 @@ const line = lineToPrimary<ToMount, FromMount>(
   (message) => {
     if (message.type === 'start') started = start(message.config, message.mount)
     else if (message.type === 'unmount') void release()
+    else if (message.type === 'measure') void measure(message.question)
     else void stop(message.drain, false)
   },
   () => void stop(0, true),
@@ -87,6 +88,16 @@ async function start(config: Config, record: MountRecord): Promise<void> {
     log.error('mount.failed', { mountpoint, error })
     report({ state: 'failed', error: why })
     leave(1)
+  }
+}
+
+/** Nobody is told where the mount doesn't answer: who asked knows by the silence. */
+async function measure(question: number): Promise<void> {
+  if (session === undefined || stopping) return
+  try {
+    line.say({ type: 'measured', question, figures: await session.statistics() })
+  } catch (error) {
+    log?.debug('mount.unmeasured', { error })
   }
 }
 

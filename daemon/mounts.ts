@@ -7,10 +7,11 @@ import type { DiskId } from '../lib/disk.ts'
 import type { Log } from '../lib/log.ts'
 import { removeMountpoint } from '../lib/mountpoint.ts'
 import { diskSource } from '../mount/disk-source.ts'
+import type { MountStatistics } from '../mount/engine.ts'
 import { detachDead } from '../mount/recover.ts'
 import { Child } from './child.ts'
 import type { ProcessView } from './control/schema.ts'
-import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
+import { mountName, type FromMount, type MountRecord, type MountReport, type ToMount } from './messages.ts'
 
 interface Mount {
   readonly record: MountRecord
@@ -33,6 +34,7 @@ export class Mounts {
   readonly #config: Config
   readonly #log: Log
   readonly #heard: (diskId: DiskId, report: MountReport) => void
+  readonly #measured: (diskId: DiskId, question: number, figures: MountStatistics) => void
   readonly #changed: () => void
   readonly #lockFd: number
   readonly #mounts = new Map<DiskId, Mount>()
@@ -43,6 +45,7 @@ export class Mounts {
     config: Config,
     log: Log,
     heard: (diskId: DiskId, report: MountReport) => void,
+    measured: (diskId: DiskId, question: number, figures: MountStatistics) => void,
     changed: () => void,
     lockFd: number,
   ) {
@@ -50,6 +53,7 @@ export class Mounts {
     this.#config = config
     this.#log = log
     this.#heard = heard
+    this.#measured = measured
     this.#changed = changed
   }
 
@@ -59,6 +63,13 @@ export class Mounts {
 
   get reports(): ReadonlyMap<DiskId, MountReport> {
     return new Map([...this.#mounts].map(([id, mount]) => [id, mount.report]))
+  }
+
+  /** Asks each mount that stands for its figures: which were asked. */
+  measure(question: number): DiskId[] {
+    const standing = [...this.#mounts].filter(([, { report }]) => report.state === 'mounted')
+    for (const [, { child }] of standing) child.say({ type: 'measure', question })
+    return standing.map(([id]) => id)
   }
 
   /** Ends the disk's mount, unless somebody uses it and it isn't forced; a report says which. */
@@ -102,12 +113,16 @@ export class Mounts {
     }
     const child: Child<FromMount, ToMount> = new Child<FromMount, ToMount>({
       role: 'mount',
+      name: mountName(id),
       module: 'mounter.js',
       diskId: id,
       lockFd: this.#lockFd,
       log: this.#log,
       started: () => child.say({ type: 'start', config: this.#config, mount: record }),
-      hear: (message) => hear(message.report),
+      hear: (message) => {
+        if (message.type === 'mount') hear(message.report)
+        else this.#measured(id, message.question, message.figures)
+      },
       crashed: (how) => {
         const asked = this.#mounts.get(id)?.asked
         if (asked !== undefined) {

@@ -14,7 +14,17 @@ import { errno, errnoOf } from '../lib/sys/errno.ts'
 import { lockFile, type Lock } from '../lib/sys/lock.ts'
 import { Child } from './child.ts'
 import { openListenSocket, type ListenSocket } from './listen-socket.ts'
-import type { DoorRecord, FromControl, FromWorker, MountRecord, ToControl, ToWorker } from './messages.ts'
+import {
+  mountName,
+  workerName,
+  type DoorRecord,
+  type FromControl,
+  type FromWorker,
+  type MountRecord,
+  type ProcessName,
+  type ToControl,
+  type ToWorker,
+} from './messages.ts'
 import { Mounts } from './mounts.ts'
 import { feedWatchdog, notify } from './notify.ts'
 
@@ -153,11 +163,16 @@ class Supervisor implements Primary {
         this.#control.say({ type: 'mount', diskId, report })
         this.#checkUp()
       },
+      (diskId, question, figures) => {
+        const process = mountName(diskId)
+        this.#control.say({ type: 'measured', of: 'mount', process, diskId, question, figures })
+      },
       () => this.#changed(),
       lock.fd,
     )
     this.#control = new Child<FromControl, ToControl>({
       role: 'control',
+      name: 'control',
       module: 'control.js',
       lockFd: lock.fd,
       log,
@@ -166,7 +181,9 @@ class Supervisor implements Primary {
       crashed: (how) => this.#crashed('control', how),
       changed: () => this.#changed(),
     })
-    this.#workers = Array.from({ length: config.workers }, () => this.#worker(socket.fd, lock.fd))
+    this.#workers = Array.from({ length: config.workers }, (_, i) =>
+      this.#worker(workerName(i), socket.fd, lock.fd),
+    )
   }
 
   async start(): Promise<void> {
@@ -209,9 +226,10 @@ class Supervisor implements Primary {
     this.#haveStopped()
   }
 
-  #worker(fd: number, lockFd: number): Worker {
+  #worker(name: ProcessName, fd: number, lockFd: number): Worker {
     const child: Child<FromWorker, ToWorker> = new Child<FromWorker, ToWorker>({
       role: 'worker',
+      name,
       module: 'worker.js',
       fd,
       lockFd,
@@ -228,6 +246,11 @@ class Supervisor implements Primary {
           worker.applied = message.version
           if (worker.applied >= (this.#doors?.version ?? 0)) clearTimeout(worker.overdue)
           this.#checkPublished()
+          return
+        }
+        if (message.type === 'measured') {
+          const { question, figures } = message
+          this.#control.say({ type: 'measured', of: 'worker', process: name, question, figures })
           return
         }
         child.ready()
@@ -256,6 +279,7 @@ class Supervisor implements Primary {
   #hearControl(message: FromControl): void {
     if (message.type === 'failed') return this.#failed('control', new Fault(message.code, message.message))
     if (message.type === 'unmount') return this.#mounts.unmount(message.diskId, message.force)
+    if (message.type === 'measure') return this.#measure(message.question)
     if (message.type === 'ready') {
       this.#controlReady = true
       this.#control.ready()
@@ -273,6 +297,17 @@ class Supervisor implements Primary {
     this.#wantedMounts = message.mounts
     this.#mounts.want(message.mounts)
     this.#checkPublished()
+  }
+
+  #measure(question: number): void {
+    const processes: ProcessName[] = []
+    for (const [i, { child }] of this.#workers.entries()) {
+      if (child.view.state !== 'ready') continue
+      processes.push(workerName(i))
+      child.say({ type: 'measure', question })
+    }
+    processes.push(...this.#mounts.measure(question).map(mountName))
+    this.#control.say({ type: 'asked', question, processes })
   }
 
   /** A worker that doesn't take the records in time may be serving somebody who was revoked: it is replaced. */
@@ -326,6 +361,7 @@ class Supervisor implements Primary {
     if (this.#stop !== undefined) return
     const startedAt = new Date(this.#startedAt).toISOString()
     const self = {
+      name: 'primary',
       role: 'primary',
       pid: process.pid,
       state: 'ready',

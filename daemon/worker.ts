@@ -10,10 +10,12 @@ import { handedFd } from './child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
 import { createPages } from './http/pages.ts'
 import { createS3Door } from './s3/server.ts'
+import { Tally } from './metrics/tally.ts'
 import { servePrimary } from './serve-primary.ts'
 
 const roster = new Roster()
 const roots = new Roots()
+const tally = new Tally()
 let keyring: Keyring | undefined
 let server: Server | undefined
 let say: (message: FromWorker) => void = () => {}
@@ -23,7 +25,9 @@ function apply(doors: DoorRecord): void {
   keyring = Keyring.fromRecord(doors.keyring)
   roster.replace(doors.roster)
   // A root that is kept open keeps its file system from being unmounted.
-  roots.prune(new Set(doors.roster.disks.map(({ id }) => id)))
+  const live = new Set(doors.roster.disks.map(({ id }) => id))
+  roots.prune(live)
+  tally.prune(live)
   say({ type: 'applied', version: doors.version })
 }
 
@@ -39,6 +43,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
       },
       roots,
       log,
+      tally,
     }
     const door = createS3Door({ ...serving, config, other: createPages(serving) })
     server = door
@@ -53,7 +58,11 @@ servePrimary<ToWorker, FromWorker>('worker', {
   },
 
   hear(message) {
-    apply(message.doors)
+    if (message.type === 'doors') return apply(message.doors)
+    const { question } = message
+    server?.getConnections((_error, connections = 0) => {
+      say({ type: 'measured', question, figures: tally.figures(connections) })
+    })
   },
 
   async stop(drain) {

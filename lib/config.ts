@@ -202,6 +202,15 @@ export const settings = {
     defaultText: '127.0.0.1:9010',
     doc: 'Where the S3 door listens, HOST:PORT. Port 0 takes any free one.',
   }),
+  metricsListen: setting<ListenAddress | null>({
+    flag: 'metrics-listen',
+    env: 'TWOFOLD_METRICS_LISTEN',
+    key: 'metricsListen',
+    parse: parseListen,
+    default: null,
+    defaultText: 'none',
+    doc: 'Where GET /metrics answers Prometheus, HOST:PORT. It asks for no password, and names disks and buckets.',
+  }),
   expose: setting({
     flag: 'expose',
     env: 'TWOFOLD_EXPOSE',

@@ -11,6 +11,7 @@ import { doctor } from './commands/doctor.ts'
 import { keyList } from './commands/key-list.ts'
 import { keyRetire } from './commands/key-retire.ts'
 import { keyRotate } from './commands/key-rotate.ts'
+import { metrics } from './commands/metrics.ts'
 import { mount } from './commands/mount.ts'
 import { share } from './commands/share.ts'
 import { status } from './commands/status.ts'
@@ -39,6 +40,7 @@ export const commands: readonly Command[] = [
   userRevoke,
   share,
   status,
+  metrics,
   doctor,
   keyList,
   keyRotate,

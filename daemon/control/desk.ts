@@ -5,6 +5,7 @@ import type { DiskId } from '../../lib/disk.ts'
 import type { Disks } from '../../lib/disks.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Users } from '../../lib/users.ts'
+import type { Gathered } from './gatherer.ts'
 import type { MountBoard } from './mount-board.ts'
 import type { AnswerOf, InputOf, RouteName } from './routes.ts'
 import type { ProcessView } from './schema.ts'
@@ -20,9 +21,13 @@ export interface Desk {
   readonly listen: string
   /** The URL that the S3 door is reached at, without a slash at its end. */
   readonly endpoint: string
+  /** `host:port` where Prometheus finds /metrics, null for nowhere. */
+  readonly metricsListen: string | null
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   processes(): readonly ProcessView[]
+  /** The figures of workers and mounts, as far as they answer. */
+  gather(): Promise<Gathered>
   /** Resolves when every worker serves by what is now. */
   publish(): Promise<void>
   /** Asks for the end of the disk's mount, which somebody who uses it keeps off unless it is forced. */

@@ -2,6 +2,7 @@
  * The control API at a glance: every route is a row, and what has no row does not exist. The CLI's client
  * is typed by the same table. docs/control-api.md is tested against it.
  */
+import type { Sample } from '../metrics/catalogue.ts'
 import * as schema from './schema.ts'
 import type { Parse } from '../../lib/parse.ts'
 
@@ -27,6 +28,12 @@ const row =
 
 export const routes = {
   status: row<schema.StatusView>()('GET', '/api/status', schema.none, 'Processes, disks and mounts.'),
+  metrics: row<readonly Sample[]>()(
+    'GET',
+    '/api/metrics',
+    schema.none,
+    'All metrics as samples: name, labels and value.',
+  ),
 
   listDisks: row<readonly schema.DiskView[]>()(
     'GET',

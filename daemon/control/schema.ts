@@ -4,6 +4,7 @@
  */
 import type { Config } from '../../lib/config.ts'
 import type { DiskId, DiskSettings } from '../../lib/disk.ts'
+import type { ProcessName } from '../messages.ts'
 import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/parse.ts'
 
 /** Some of a disk's settings, to be changed. */
@@ -144,6 +145,8 @@ export interface KeyView {
 }
 
 export interface ProcessView {
+  /** `primary`, `control`, `worker-0`, `mount-dsk-…`: as the metrics call it. */
+  readonly name: ProcessName
   readonly role: 'primary' | 'control' | 'worker' | 'mount'
   readonly pid: number | null
   readonly state: 'starting' | 'ready' | 'stopping' | 'down'
@@ -166,6 +169,8 @@ export interface StatusView {
   readonly listen: string
   /** What links are built on and what clients are given. */
   readonly endpoint: string
+  /** `host:port` where /metrics is, null where the configuration names none. */
+  readonly metricsListen: string | null
   /** All that the daemon runs with, by setting name. */
   readonly settings: Config
   readonly processes: readonly ProcessView[]

@@ -10,6 +10,7 @@ import { Fault } from '../../lib/errors.ts'
 import { Page, type Desk, type Handler, type Handlers } from './desk.ts'
 import { diskRoutes } from './disks.ts'
 import { keyRoutes } from './keys.ts'
+import { metricsRoutes } from './metrics.ts'
 import { mountRoutes } from './mounts.ts'
 import { routes, type Envelope, type RouteName } from './routes.ts'
 import { shareRoutes } from './share.ts'
@@ -18,6 +19,7 @@ import { userRoutes } from './users.ts'
 
 const handlers: Handlers = {
   ...statusRoutes,
+  ...metricsRoutes,
   ...diskRoutes,
   ...userRoutes,
   ...shareRoutes,

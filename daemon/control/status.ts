@@ -14,6 +14,7 @@ export const statusRoutes: Pick<Handlers, 'status'> = {
       mounts: desk.config.mounts,
       listen: desk.listen,
       endpoint: desk.endpoint,
+      metricsListen: desk.metricsListen,
       settings: desk.config,
       processes: desk.processes(),
       disks: desk.disks.list().map((disk) => diskView(desk, disk)),

@@ -6,6 +6,7 @@ import { sharePrefix } from '../../lib/auth/share.ts'
 import type { Disk } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import type { Tally } from '../metrics/tally.ts'
 import type { Reply } from '../s3/reply.ts'
 import { isRequestId, newHostId, newRequestId } from '../s3/request-id.ts'
 import { sendReply } from '../s3/send.ts'
@@ -14,6 +15,7 @@ import { openShare, type Sharing } from './share.ts'
 
 export interface PagesOptions extends Sharing {
   readonly log: Log
+  readonly tally: Tally
 }
 
 interface Answer {
@@ -64,13 +66,15 @@ export function createPages(options: PagesOptions): RequestListener {
       context.method === 'HEAD' && typeof reply.body === 'string' ? { ...reply, body: null } : reply
     const unread = hasBody(context.req) ? 'coming' : 'none'
     const bytes = await sendReply(context.req, context.res, head, id, hostId, unread)
+    const ms = Math.round((performance.now() - started) * 1000) / 1000
+    options.tally.count(disk?.id, context.state.operation, reply.status, bytes, ms)
     options.log.info('request', {
       id,
       disk: disk?.id,
       operation: context.state.operation ?? context.method,
       status: reply.status,
       bytes,
-      ms: Math.round((performance.now() - started) * 1000) / 1000,
+      ms,
     })
   })
   app.use(router.routes())

@@ -13,7 +13,10 @@ const codes: Readonly<Record<string, FaultCode>> = {
 }
 
 /** Answers and closes; what is to be logged, or undefined where nobody is there to answer. */
-export function refuse(error: Error & { code?: string }, socket: Socket): LogFields | undefined {
+export function refuse(
+  error: Error & { code?: string },
+  socket: Socket,
+): (LogFields & { readonly status: number; readonly bytes: number }) | undefined {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return undefined
@@ -48,7 +51,13 @@ export function refuse(error: Error & { code?: string }, socket: Socket): LogFie
     for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
     socket.end(`${head}\r\n${body}`, () => socket.destroy())
   }
-  return { id, operation: 'unparsed', status: reply.status, bytes: reply.length, reason: error.code }
+  return {
+    id,
+    operation: 'unparsed',
+    status: reply.status,
+    bytes: Buffer.byteLength(body),
+    reason: error.code,
+  }
 }
 
 /** The answer to the request whose body is being parsed: Node keeps it at the socket, and has no name for it. */

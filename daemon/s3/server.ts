@@ -22,6 +22,7 @@ import { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
 import { RequestHeaders } from '../http/headers.ts'
+import type { Tally } from '../metrics/tally.ts'
 import { createVerifier } from './authenticate.ts'
 import { errorReply } from './error-reply.ts'
 import type { Operation, Run, S3Request } from './operation.ts'
@@ -51,13 +52,15 @@ export interface S3DoorOptions {
   readonly keyring: () => Keyring
   readonly roots: Roots
   readonly log: Log
+  readonly tally: Tally
   readonly config: S3DoorConfig
   /** Shares and health: whatever lies under `/-/`. */
   readonly other: RequestListener
 }
 
 /** A server that is not listening yet. Its `close` also closes the roots. */
-export function createS3Door({ roster, keyring, roots, log, config, other }: S3DoorOptions): Server {
+export function createS3Door(options: S3DoorOptions): Server {
+  const { roster, keyring, roots, log, tally, config, other } = options
   const verifier = createVerifier(roster, keyring)
   const directories = new Directories(config.listingCacheBytes)
   const server = createServer({
@@ -75,7 +78,6 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
   server.timeout = config.idleTimeout
   server.maxConnections = config.maxConnections
   const tools: Tools = { roots, directories, keyring }
-  let running = 0
 
   async function handle(
     request: IncomingMessage,
@@ -92,12 +94,12 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
     let disk: string | undefined
     const hostId = newHostId()
     let reply: Reply
-    running++
+    tally.inFlight++
     try {
       const headers = new RequestHeaders(request.rawHeaders, request.headers)
       const given = headers.get('x-request-id')
       if (given !== undefined && isRequestId(given)) id = given
-      if (running > config.maxRequests) throw new Fault('SlowDown')
+      if (tally.inFlight > config.maxRequests) throw new Fault('SlowDown')
       if (expectation === 'other') throw new Fault('ExpectationFailed')
       if (!headers.has('host') && request.httpVersion !== '1.0')
         throw new Fault('BadRequest', 'The Host header is missing.')
@@ -140,7 +142,9 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
       log.error('bug', { id, operation: operation?.name, error: thrown })
       response.destroy()
     }
-    running--
+    tally.inFlight--
+    const ms = Math.round((performance.now() - started) * 1000) / 1000
+    tally.count(disk, operation?.name, reply.status, bytes, ms)
     log.info('request', {
       id,
       disk,
@@ -148,7 +152,7 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
       operation: operation?.name ?? method,
       status: reply.status,
       bytes,
-      ms: Math.round((performance.now() - started) * 1000) / 1000,
+      ms,
     })
   }
 
@@ -164,8 +168,10 @@ export function createS3Door({ roster, keyring, roots, log, config, other }: S3D
   server.on('checkContinue', dispatch('100-continue'))
   server.on('checkExpectation', dispatch('other'))
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
-    const status = refuse(error, socket)
-    if (status !== undefined) log.info('request', status)
+    const refused = refuse(error, socket)
+    if (refused === undefined) return
+    tally.count(undefined, undefined, refused.status, refused.bytes, 0)
+    log.info('request', refused)
   })
   server.on('close', () => {
     directories.close()

@@ -21,6 +21,7 @@ export const status: Command = {
       const top = table([
         ['twofold', `${view.version} on Node ${view.node}, up ${spanText(view.uptime)}`],
         ['endpoint', view.endpoint],
+        ...(view.metricsListen === null ? [] : [['metrics', `http://${view.metricsListen}/metrics`]]),
         ['state', view.state],
         ['control', view.controlSocket],
       ])

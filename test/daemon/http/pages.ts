@@ -6,6 +6,7 @@ import t from 'tap'
 import { contentDisposition } from '../../../daemon/http/content-disposition.ts'
 import { createPages } from '../../../daemon/http/pages.ts'
 import { present } from '../../../daemon/http/presentation.ts'
+import { Tally } from '../../../daemon/metrics/tally.ts'
 import { Keyring } from '../../../lib/auth/keyring.ts'
 import { signShare } from '../../../lib/auth/share.ts'
 import { createLog } from '../../../lib/log.ts'
@@ -31,7 +32,7 @@ let keyring = Keyring.create()
 const roots = new Roots()
 const lines: string[] = []
 const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line) })
-const server = createServer(createPages({ roster, keyring: () => keyring, roots, log }))
+const server = createServer(createPages({ roster, keyring: () => keyring, roots, log, tally: new Tally() }))
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 t.teardown(() => {
   server.close()
