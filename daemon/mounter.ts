@@ -71,6 +71,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
       source: `twofold:${bucketName(disk)}`,
       attributeTimeout: timeout,
       entryTimeout: timeout,
+      birthTimes: config.birthTimes === 'on',
       passthrough: config.passthrough === 'auto',
       trace: config.mountTrace === 'on',
       allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',

@@ -271,6 +271,14 @@ export const settings = {
     defaultText: '1s',
     doc: 'How late a mount may show what changed on the host. 0 asks anew each time. The engine fuse-native always does.',
   }),
+  birthTimes: setting<'on' | 'off'>({
+    flag: 'birth-times',
+    env: 'TWOFOLD_BIRTH_TIMES',
+    key: 'birthTimes',
+    parse: oneOf('on', 'off'),
+    default: 'on',
+    doc: 'on: a mount shows when files were made. off: it does not, and programs that ask for it with every stat, as Node and Rust do, wait once and not twice.',
+  }),
   passthrough: setting<'auto' | 'off'>({
     flag: 'passthrough',
     env: 'TWOFOLD_PASSTHROUGH',

@@ -62,6 +62,8 @@ export interface MountOptions {
   readonly entryTimeout: number
   /** Let other users in, with permissions judged by the kernel; only root may (allow_other, default_permissions). */
   readonly allowOther: boolean
+  /** Answer statx(2)'s question for the birth time, which costs a request of its own for each file that is new to the kernel. */
+  readonly birthTimes: boolean
   /** Let reads and writes bypass us where engine, kernel and host can. */
   readonly passthrough: boolean
   /** Print one line a request and reply. */
@@ -76,6 +78,7 @@ export const defaultMountOptions: MountOptions = {
   attributeTimeout: 1,
   entryTimeout: 1,
   allowOther: process.getuid?.() === 0,
+  birthTimes: true,
   passthrough: true,
   trace: false,
   threads: 0,

@@ -29,6 +29,8 @@ export class Exchange {
 
   /** What INIT settled. */
   setxattrExtended = false
+  /** Whether STATX is answered. */
+  birthTimes = true
   bytesRead = 0
   bytesWritten = 0
   /** Where slow calls go; null: they are done here. */

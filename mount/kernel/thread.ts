@@ -37,6 +37,7 @@ const exchange = new Exchange(
   { maxRead: MAX_TRANSFER, maxWrite: MAX_TRANSFER },
 )
 
+exchange.birthTimes = options.birthTimes
 exchange.lanes = new Lanes(start.lanes, () => tell({ type: 'lanes' }))
 exchange.onKnock = () => {
   const { nodes, handles, descriptors } = filesystem.usage()

@@ -22,6 +22,9 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { must } from '../../lib/sys/libc.ts'
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../lib/sys/open.ts'
+import { modeAt } from '../../lib/sys/stat.ts'
 
 export interface Row {
   readonly title: string
@@ -49,6 +52,7 @@ export function prepare(root: string): void {
   }
   make('listed', LISTED, 0)
   make('statted', STATTED, 0)
+  make('lstatted', STATTED, 0)
   make('small', SMALL, KIB)
   const large = join(root, 'large.bin')
   if (existsSync(large)) return
@@ -83,15 +87,26 @@ function timed(amount: number, work: () => void): number {
 
 export const rows: Readonly<Record<string, Row>> = {
   'stat-cold': {
-    title: 'stat, cold',
+    title: 'stat with birth time (as Node asks it), cold',
     unit: 'per s',
     run: (directory) =>
       timed(STATTED, () => {
         for (let i = 0; i < STATTED; i++) lstatSync(join(directory, 'statted', `file-${i}.txt`))
       }),
   },
+  'lstat-cold': {
+    title: 'stat as C programs ask it (no birth time), cold',
+    unit: 'per s',
+    run: (directory) =>
+      timed(STATTED, () => {
+        for (let i = 0; i < STATTED; i++) {
+          const path = join(directory, 'lstatted', `file-${i}.txt`)
+          must(modeAt(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW), 'lstat', path)
+        }
+      }),
+  },
   'readdir-stat': {
-    title: 'readdir + stat',
+    title: 'readdir + stat with birth time',
     unit: 'entries/s',
     run: (directory) =>
       timed(LISTED, () => {

@@ -1,4 +1,5 @@
 /** Operations on attributes, extended ones among them, and on what the whole file system has. */
+import { errno } from '../../../lib/sys/errno.ts'
 import { SET, NO_HANDLE } from '../../filesystem.ts'
 import { deviceMajor, deviceMinor, encodeDevice } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
@@ -74,6 +75,7 @@ export function statfs(x: Exchange): number {
 const STATX_KNOWN = 0xfff
 
 export function statx(x: Exchange): number {
+  if (!x.birthTimes) return -errno.ENOSYS
   const a = x.request.take(layout.statxIn)
   const s = x.entry.attributes
   const through = (a.getattr_flags & GETATTR_FH) !== 0 ? handle(Number(a.fh)) : NO_HANDLE

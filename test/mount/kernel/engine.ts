@@ -55,6 +55,22 @@ t.test('what changed on the host is seen once the kernel is told', only, async (
   }
 })
 
+t.test('birth times are the host’s, or not shown at all', only, async (t) => {
+  for (const birthTimes of [true, false]) {
+    const { root, mount, session, end } = await shown(t, { birthTimes })
+    try {
+      const { birthtimeNs } = statSync(join(mount, 'file'), { bigint: true })
+      const { operations } = await session.statistics()
+      if (birthTimes) t.equal(birthtimeNs, statSync(join(root, 'file'), { bigint: true }).birthtimeNs)
+      for (const name of readdirSync(mount)) statSync(join(mount, name))
+      const asked = (await session.statistics()).operations['STATX']?.count ?? 0
+      t.equal(asked > (operations['STATX']?.count ?? 0), birthTimes, 'the kernel asks for them')
+    } finally {
+      await end()
+    }
+  }
+})
+
 t.test('slow calls are answered by the lanes, each with its own answer', only, async (t) => {
   const { mount, root, end } = await shown(t)
   try {
