@@ -2,14 +2,13 @@
  * An S3 worker: serves the S3 door on the socket that the primary holds, by the records that control last
  * published. It opens no store and goes on serving when control is away.
  */
-import type { Server } from 'node:http'
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
 import { handedFd } from './child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
 import { createPages } from './http/pages.ts'
-import { createS3Door } from './s3/server.ts'
+import { createS3Door, type S3Server } from './s3/server.ts'
 import { Tally } from './metrics/tally.ts'
 import { servePrimary } from './serve-primary.ts'
 
@@ -17,7 +16,7 @@ const roster = new Roster()
 const roots = new Roots()
 const tally = new Tally()
 let keyring: Keyring | undefined
-let server: Server | undefined
+let server: S3Server | undefined
 let say: (message: FromWorker) => void = () => {}
 
 /** Replaces what requests are answered by; requests that run now were admitted before. */

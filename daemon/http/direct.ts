@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
  */
 export function idleSocket(response: ServerResponse): number {
   const { socket } = response
-  if (socket === null || socket.destroyed || response.writableLength > 0 || 'encrypted' in socket) return -1
+  if (socket === null || !socket.writable || response.writableLength > 0 || 'encrypted' in socket) return -1
   return descriptorOf(socket)
 }
 

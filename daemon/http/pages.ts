@@ -1,7 +1,7 @@
 /** What the S3 listener serves that is not S3: share links and the health check, all under `/-/`. */
 import Router from '@koa/router'
 import Koa from 'koa'
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { sharePrefix } from '../../lib/auth/share.ts'
 import type { Disk } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
@@ -10,6 +10,7 @@ import type { Tally } from '../metrics/tally.ts'
 import type { Reply } from '../s3/reply.ts'
 import { isRequestId, newHostId, newRequestId } from '../s3/request-id.ts'
 import { sendReply } from '../s3/send.ts'
+import { DirectResponse, type DirectListener } from './direct-response.ts'
 import { errorPage } from './error-page.ts'
 import { openShare, type Sharing } from './share.ts'
 
@@ -30,7 +31,7 @@ interface State {
 }
 
 /** Serves `/-/…`. Each request is answered and logged once, the link's token never. */
-export function createPages(options: PagesOptions): RequestListener {
+export function createPages(options: PagesOptions): DirectListener {
   const router = new Router<State>()
   router.all('/-/health', (context) => {
     context.state.operation = 'Health'
@@ -65,6 +66,7 @@ export function createPages(options: PagesOptions): RequestListener {
     const head =
       context.method === 'HEAD' && typeof reply.body === 'string' ? { ...reply, body: null } : reply
     const unread = hasBody(context.req) ? 'coming' : 'none'
+    if (!(context.res instanceof DirectResponse)) throw new TypeError('a server of another kind')
     const bytes = await sendReply(context.req, context.res, head, id, hostId, unread)
     const ms = Math.round((performance.now() - started) * 1000) / 1000
     options.tally.count(disk?.id, context.state.operation, reply.status, bytes, ms)

@@ -1,8 +1,9 @@
 /** What Node's HTTP parser refuses never becomes a request; its answer is written by hand. */
-import { ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Fault, type FaultCode } from '../../lib/errors.ts'
 import type { LogFields } from '../../lib/log.ts'
+import { DirectResponse } from '../http/direct-response.ts'
 import { errorReply } from './error-reply.ts'
 import { newHostId, newRequestId } from './request-id.ts'
 
@@ -22,7 +23,7 @@ export function refuse(
     return undefined
   }
   const running = runningAnswer(socket)
-  if (running?.headersSent === true) {
+  if (running?.begun === true) {
     // Ours would land in its middle. What was written of it still leaves.
     socket.destroySoon()
     return undefined
@@ -61,8 +62,8 @@ export function refuse(
 }
 
 /** The answer to the request whose body is being parsed: Node keeps it at the socket, and has no name for it. */
-function runningAnswer(socket: Socket): ServerResponse | undefined {
-  return '_httpMessage' in socket && socket._httpMessage instanceof ServerResponse
+function runningAnswer(socket: Socket): DirectResponse | undefined {
+  return '_httpMessage' in socket && socket._httpMessage instanceof DirectResponse
     ? socket._httpMessage
     : undefined
 }

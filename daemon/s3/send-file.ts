@@ -1,20 +1,15 @@
 /**
- * A file's bytes as a body. Small ones go out with the head in one write. Larger ones go from the page cache
- * to the socket inside the kernel as long as neither makes us wait; where one does, a piece is read and given
- * to Node, whose callback says when the socket takes more.
+ * A file's bytes as a body. They go from the page cache to the socket inside the kernel as long as neither
+ * makes us wait; where one does, a piece is read and given to Node, whose callback says when the socket takes
+ * more.
  */
-import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { close } from '../../lib/sys/open.ts'
-import { ioBuffer, moveNow, readLater, readNow } from '../../lib/tree/read.ts'
-import { cork, uncork } from '../../lib/sys/sendfile.ts'
+import { moveNow, readLater, readNow } from '../../lib/tree/read.ts'
+import type { DirectResponse } from '../http/direct-response.ts'
 import { idleSocket } from '../http/direct.ts'
 import { giveBuffer, pieceFor, takeBuffer } from './buffers.ts'
 import type { FileBody } from './reply.ts'
-
-/** Up to here a body is a string beside its head: one piece of memory, one write. */
-const inlineBytes = 8 * 1024
-const inline = ioBuffer(inlineBytes)
 
 /** Bytes that are moved inside the kernel at a time. */
 const moveBytes = 512 * 1024
@@ -26,31 +21,20 @@ const turnBytes = 4 * 1024 * 1024
 let transfers = 0
 
 /**
- * Sends the body that `response.writeHead` announced and closes the descriptor: the bytes handed to the
- * socket. A file that is shorter by now ends in a broken connection.
+ * Sends the body that the head announced and closes the descriptor: the bytes handed to the socket. A file that
+ * is shorter by now ends in a broken connection.
  */
-export function sendFile(response: ServerResponse, body: FileBody): number | Promise<number> {
-  const { fd, offset, length } = body
-  if (length <= inlineBytes && readNow(fd, inline, length, offset) === length) {
-    close(fd)
-    response.end(inline.bytes.toString('latin1', 0, length), 'latin1')
-    return length
-  }
-  const socket = idleSocket(response)
-  if (socket >= 0) cork(socket)
+export function sendFile(response: DirectResponse, body: FileBody): number | Promise<number> {
   response.flushHeaders()
   const moved = move(response, body, 0)
-  if (socket >= 0 && idleSocket(response) === socket) uncork(socket)
-  if (moved === length) {
-    close(fd)
-    response.end()
-    return length
-  }
-  return transfer(response, body, moved)
+  if (moved < body.length) return transfer(response, body, moved)
+  close(body.fd)
+  response.done()
+  return moved
 }
 
 /** Moves what can be moved at once, up to one turn's bytes: how far the body has come. */
-function move(response: ServerResponse, { fd, offset, length }: FileBody, from: number): number {
+function move(response: DirectResponse, { fd, offset, length }: FileBody, from: number): number {
   let sent = from
   const until = Math.min(length, from + turnBytes)
   const socket = idleSocket(response)
@@ -64,7 +48,7 @@ function move(response: ServerResponse, { fd, offset, length }: FileBody, from: 
 }
 
 /** The rest of a body: pieces that have to be waited for, and between them what can be moved. */
-async function transfer(response: ServerResponse, body: FileBody, from: number): Promise<number> {
+async function transfer(response: DirectResponse, body: FileBody, from: number): Promise<number> {
   const { fd, offset, length } = body
   let sent = from
   let settle: ((left: boolean) => void) | undefined
@@ -84,7 +68,7 @@ async function transfer(response: ServerResponse, body: FileBody, from: number):
       const piece = buffer.bytes.subarray(0, read)
       const left = await new Promise<boolean>((resolve) => {
         settle = resolve
-        response.write(piece, (error) => resolve(error === undefined || error === null))
+        response.piece(piece, (error) => resolve(error === undefined || error === null))
       })
       if (!left) return sent
       giveBuffer(buffer)
@@ -95,7 +79,7 @@ async function transfer(response: ServerResponse, body: FileBody, from: number):
         await nextTurn()
       }
     }
-    response.end()
+    response.done()
     return sent
   } finally {
     transfers--

@@ -3,13 +3,8 @@
  * reply, log; operations see none of Node's objects. What lies under `/-/` on hosts that are no bucket's own
  * goes to the listener that was passed in.
  */
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Keyring } from '../../lib/auth/keyring.ts'
 import { requireEmptyPayload } from '../../lib/auth/sigv4-payload.ts'
@@ -21,6 +16,7 @@ import type { Roster } from '../../lib/roster.ts'
 import { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
+import { DirectResponse, type DirectListener } from '../http/direct-response.ts'
 import { RequestHeaders } from '../http/headers.ts'
 import type { Tally } from '../metrics/tally.ts'
 import { createVerifier } from './authenticate.ts'
@@ -55,15 +51,18 @@ export interface S3DoorOptions {
   readonly tally: Tally
   readonly config: S3DoorConfig
   /** Shares and health: whatever lies under `/-/`. */
-  readonly other: RequestListener
+  readonly other: DirectListener
 }
 
+export type S3Server = Server<typeof IncomingMessage, typeof DirectResponse>
+
 /** A server that is not listening yet. Its `close` also closes the roots. */
-export function createS3Door(options: S3DoorOptions): Server {
+export function createS3Door(options: S3DoorOptions): S3Server {
   const { roster, keyring, roots, log, tally, config, other } = options
   const verifier = createVerifier(roster, keyring)
   const directories = new Directories(config.listingCacheBytes)
-  const server = createServer({
+  const server = createServer<typeof IncomingMessage, typeof DirectResponse>({
+    ServerResponse: DirectResponse,
     maxHeaderSize: config.maxHeaderBytes,
     headersTimeout: config.headersTimeout,
     // It would count the body: a large one may take as long as it keeps moving.
@@ -77,11 +76,13 @@ export function createS3Door(options: S3DoorOptions): Server {
   // Idle in the middle of a request or an answer: a body that moves, however slowly, starts it anew.
   server.timeout = config.idleTimeout
   server.maxConnections = config.maxConnections
+  const seconds = Math.floor(config.keepAliveTimeout / 1000)
+  const keepAliveLine = config.keepAliveTimeout > 0 ? `Keep-Alive: timeout=${seconds}\r\n` : ''
   const tools: Tools = { roots, directories, keyring }
 
   async function handle(
     request: IncomingMessage,
-    response: ServerResponse,
+    response: DirectResponse,
     expectation: 'none' | '100-continue' | 'other',
   ): Promise<void> {
     const started = performance.now()
@@ -126,8 +127,8 @@ export function createS3Door(options: S3DoorOptions): Server {
       const run = authorise(operation, on, method, opened.settings.s3, verified.user.access)
 
       const admitted = new Admitted(id, method, bucket, key, query, headers, verified.user, opened, tools)
-      const answer = run(admitted)
-      reply = answer instanceof Promise ? await answer : answer
+      const replied = run(admitted)
+      reply = replied instanceof Promise ? await replied : replied
     } catch (thrown) {
       const fault = thrown instanceof Fault ? thrown : new Fault('InternalError')
       if (fault !== thrown) log.error('bug', { id, operation: operation?.name, error: thrown })
@@ -158,7 +159,9 @@ export function createS3Door(options: S3DoorOptions): Server {
 
   const dispatch =
     (expectation: 'none' | '100-continue' | 'other') =>
-    (request: IncomingMessage, response: ServerResponse) => {
+    (request: IncomingMessage, response: DirectResponse) => {
+      // Whose final answer ends the connection unless it was told to continue, which Node keeps account of.
+      if (expectation === 'none') response.keepAliveLine = keepAliveLine
       if (isOther(request, config.domains)) {
         if (expectation === '100-continue') response.writeContinue()
         other(request, response)

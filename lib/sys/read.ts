@@ -11,22 +11,26 @@ const preadv2 = declare<[number, Uint8Array, number, number, number]>(
 /** Memory to read into, with the struct iovec that names it to the kernel. */
 export interface IoBuffer {
   readonly bytes: Buffer
-  readonly iovec: Buffer
+  readonly address: bigint
+  readonly iovec: Uint8Array
+  /** Of `iovec`: where to read to, and how much. */
+  readonly fields: BigUint64Array
 }
 
 export function ioBuffer(size: number): IoBuffer {
   const bytes = Buffer.allocUnsafeSlow(size)
-  const iovec = Buffer.alloc(16)
-  iovec.writeBigUInt64LE(addressOf(bytes), 0)
-  return { bytes, iovec }
+  const address = addressOf(bytes)
+  const fields = BigUint64Array.of(address, 0n)
+  return { bytes, address, fields, iovec: new Uint8Array(fields.buffer) }
 }
 
 /**
- * What the page cache has of the file at `offset`, at most `length` bytes (not more than the buffer's): their
- * number, 0 at the end, or minus the errno. EAGAIN says that a device would have to be waited for, EOPNOTSUPP
- * that the file system can't tell.
+ * What the page cache has of the file at `offset`, at most `length` bytes: their number, 0 at the end, or minus
+ * the errno. They are put at `at`, behind which the buffer must have room for them. EAGAIN says that a device
+ * would have to be waited for, EOPNOTSUPP that the file system can't tell.
  */
-export function readCached(fd: number, into: IoBuffer, length: number, offset: number): number {
-  into.iovec.writeUInt32LE(length, 8)
+export function readCached(fd: number, into: IoBuffer, length: number, offset: number, at = 0): number {
+  into.fields[0] = into.address + BigInt(at)
+  into.fields[1] = BigInt(length)
   return preadv2(fd, into.iovec, 1, offset, RWF_NOWAIT)
 }

@@ -33,16 +33,3 @@ export function isCached(fd: number, offset: number, length: number): boolean {
   const pages = Math.floor((offset + length - 1) / page) - Math.floor(offset / page) + 1
   return result.readUInt32LE(0) >= pages
 }
-
-const setsockopt = declare<[number, number, number, Uint8Array, number]>(
-  'int setsockopt(int fd, int level, int option, void *value, uint length)',
-)
-const IPPROTO_TCP = 6
-const TCP_CORK = 3
-const on = Buffer.from([1, 0, 0, 0])
-const off = Buffer.alloc(4)
-
-/** Holds back what doesn't fill a packet (at most 200 ms), so that a head and what follows leave together. */
-export const cork = (socket: number): number => setsockopt(socket, IPPROTO_TCP, TCP_CORK, on, 4)
-/** Sends what was held back. */
-export const uncork = (socket: number): number => setsockopt(socket, IPPROTO_TCP, TCP_CORK, off, 4)

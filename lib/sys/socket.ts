@@ -15,7 +15,8 @@ const SO_REUSEADDR = 2
 const SO_ACCEPTCONN = 30
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-const MSG_NOSIGNAL = 0x4000
+/** linux/socket.h */
+export const MSG = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, MORE: 0x8000 } as const
 
 const socket = declare<[domain: number, type: number, protocol: number]>(
   'int socket(int domain, int type, int protocol)',
@@ -36,6 +37,11 @@ const getsockopt = declare<[fd: number, level: number, name: number, value: Uint
 const sendto = declare<
   [fd: number, data: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number]
 >('long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)')
+
+/** Bytes taken, or minus the errno. `flags`: of MSG. */
+export const send = declare<[fd: number, data: Uint8Array, length: number, flags: number]>(
+  'long send(int fd, const void *data, size_t length, int flags)',
+)
 
 const int32 = (value: number) => {
   const bytes = Buffer.alloc(4)
@@ -136,7 +142,7 @@ export function sendDatagram(to: string, data: Uint8Array): number {
   address.set(name, 2)
   const fd = socket(AF.UNIX, SOCK.DGRAM | SOCK.CLOEXEC, 0)
   if (fd < 0) return fd
-  const sent = sendto(fd, data, data.length, MSG_NOSIGNAL, address, address.length)
+  const sent = sendto(fd, data, data.length, MSG.NOSIGNAL, address, address.length)
   close(fd)
   return sent < 0 ? sent : 0
 }

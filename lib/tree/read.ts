@@ -9,9 +9,18 @@ import { isCached, sendfile } from '../sys/sendfile.ts'
 
 export { ioBuffer, type IoBuffer } from '../sys/read.ts'
 
-/** Bytes read from `position` without waiting: 0 at the file's end, minus the errno, 'wait' if it takes a wait. */
-export function readNow(fd: number, into: IoBuffer, length: number, position: number): number | 'wait' {
-  const count = readCached(fd, into, length, position)
+/**
+ * Bytes read from `position` without waiting, to `at` in the buffer: 0 at the file's end, minus the errno,
+ * 'wait' if it takes a wait.
+ */
+export function readNow(
+  fd: number,
+  into: IoBuffer,
+  length: number,
+  position: number,
+  at = 0,
+): number | 'wait' {
+  const count = readCached(fd, into, length, position, at)
   return count === -errno.EAGAIN || count === -errno.EOPNOTSUPP ? 'wait' : count
 }
 

@@ -1,9 +1,10 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { contentDisposition } from '../../../daemon/http/content-disposition.ts'
+import { DirectResponse } from '../../../daemon/http/direct-response.ts'
 import { createPages } from '../../../daemon/http/pages.ts'
 import { present } from '../../../daemon/http/presentation.ts'
 import { Tally } from '../../../daemon/metrics/tally.ts'
@@ -32,7 +33,10 @@ let keyring = Keyring.create()
 const roots = new Roots()
 const lines: string[] = []
 const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line) })
-const server = createServer(createPages({ roster, keyring: () => keyring, roots, log, tally: new Tally() }))
+const server = createServer<typeof IncomingMessage, typeof DirectResponse>(
+  { ServerResponse: DirectResponse },
+  createPages({ roster, keyring: () => keyring, roots, log, tally: new Tally() }),
+)
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 t.teardown(() => {
   server.close()

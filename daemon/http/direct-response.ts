@@ -1,0 +1,92 @@
+/**
+ * Node's response, and a way past its streams, which cost more than all the rest of a small GET: the head is
+ * written here and leaves by send(2), with a small body in the same call. What the socket doesn't take at once
+ * is left to Node, and so is each answer that isn't plain: the last one of its connection, one whose turn
+ * hasn't come (pipelining), one on a socket that isn't bare TCP.
+ *
+ * What Node does at an answer's end (the connection's next request, its timers) hangs on the event `finish`,
+ * which is emitted as Node emits it: in the tick after the last byte was handed over.
+ */
+import { ServerResponse, STATUS_CODES, type IncomingMessage } from 'node:http'
+import { MSG, send } from '../../lib/sys/socket.ts'
+import { httpDate } from '../../lib/object/object.ts'
+import { idleSocket } from './direct.ts'
+
+export class DirectResponse extends ServerResponse {
+  /**
+   * The line that tells clients how long an idle connection is kept, '' for none. While undefined, heads are
+   * Node's.
+   */
+  keepAliveLine: string | undefined
+  #begun = false
+
+  /** Whether a head was written, by us or by Node. */
+  get begun(): boolean {
+    return this.#begun || this.headersSent
+  }
+
+  /** The head as Node would write it; undefined where this answer is left to Node. */
+  plainHead(status: number, headers: readonly string[]): string | undefined {
+    if (this.keepAliveLine === undefined || !this.shouldKeepAlive || idleSocket(this) < 0) return undefined
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`
+    for (let i = 0; i < headers.length; i += 2) {
+      // Node refuses it with an error of its own.
+      if (noHeaderHolds.test(headers[i + 1]!)) return undefined
+      head += `${headers[i]}: ${headers[i + 1]}\r\n`
+    }
+    return `${head}Date: ${dateNow()}\r\nConnection: keep-alive\r\n${this.keepAliveLine}\r\n`
+  }
+
+  /**
+   * Sends the first `length` bytes of `bytes`: a plain head and what follows it. `more` says that the rest
+   * of the body follows at once. False when nothing was sent, and Node has to try.
+   */
+  begin(bytes: Uint8Array, length: number, more: boolean): boolean {
+    const socket = idleSocket(this)
+    if (socket < 0) return false
+    const sent = send(socket, bytes, length, MSG.DONTWAIT | MSG.NOSIGNAL | (more ? MSG.MORE : 0))
+    if (sent <= 0) return false
+    this.#begun = true
+    if (sent < length) this.socket?.write(Buffer.from(bytes.subarray(sent, length)))
+    return true
+  }
+
+  override flushHeaders(): void {
+    if (!this.#begun) super.flushHeaders()
+  }
+
+  /** A piece of the body, after `begin` or `writeHead`. */
+  piece(bytes: Uint8Array, taken: (error?: Error | null) => void): void {
+    if (!this.#begun) this.write(bytes, taken)
+    else if (this.socket?.writable === true) this.socket.write(bytes, taken)
+    else taken(new Error('the connection is gone'))
+  }
+
+  /** Ends what `begin` or `writeHead` began. */
+  done(): void {
+    if (!this.#begun) this.end()
+    else if (this.writableLength === 0) process.nextTick(finish, this)
+    else this.socket?.write('', () => finish(this))
+  }
+}
+
+/** Of a server whose `ServerResponse` is ours. */
+export type DirectListener = (request: IncomingMessage, response: DirectResponse) => void
+
+/** Its connection may have ended meanwhile, and with it what Node knew of it. */
+function finish(response: DirectResponse): void {
+  if (!response.destroyed) response.emit('finish')
+}
+
+const noHeaderHolds = /[^\t\x20-\x7e\x80-\xff]/
+
+let second = 0
+let date = ''
+function dateNow(): string {
+  const now = Math.floor(Date.now() / 1000)
+  if (now !== second) {
+    second = now
+    date = httpDate(now)
+  }
+  return date
+}
