@@ -19,7 +19,7 @@ const stat = emptyStat()
 
 /**
  * Does what `changes.set` names, stopping at the first refusal: 0, or minus the errno. `open`: the descriptor
- * is a program's own, not an O_PATH one; a truncation then needs no permission but its mode's.
+ * is one that a program has open, not an O_PATH one; a truncation then needs no permission but its mode's.
  */
 export function change(fd: number, open: boolean, changes: AttributeChanges): number {
   const { set } = changes
@@ -38,7 +38,8 @@ export function change(fd: number, open: boolean, changes: AttributeChanges): nu
     result = resize(fd, open, changes.size)
     if (result < 0) return result
   }
-  if ((set & SET.KILL_SUIDGID) !== 0) {
+  // chown(2) has done it.
+  if ((set & SET.KILL_SUIDGID) !== 0 && (set & (SET.UID | SET.GID)) === 0) {
     result = killSuidSgid(fd, open)
     if (result < 0) return result
   }

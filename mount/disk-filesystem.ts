@@ -247,14 +247,15 @@ class DiskFilesystem implements Filesystem {
     attributes: Attributes,
   ): number {
     if (this.readOnly) return -errno.EROFS
-    const open = handle === NO_HANDLE ? null : this.#handles.get(handle)
-    const fd = open?.fd ?? this.#reach(id)
+    const given = handle === NO_HANDLE ? null : this.#handles.get(handle)
+    const open = given?.fd ?? this.#readable(id)
+    const fd = open >= 0 ? open : this.#reach(id)
     if (fd < 0) return fd
     this.#assume(changes.set === SET.MODE ? caller : null)
-    let result = change(fd, open !== null, changes)
+    let result = change(fd, open >= 0, changes)
     this.#revert(changes.set === SET.MODE ? caller : null)
     if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, attributes)
-    if (open === null) this.#nodes.done(fd)
+    if (open < 0) this.#nodes.done(fd)
     return result
   }
 
