@@ -77,7 +77,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
       allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',
     })
     const said = session.notice === null ? notes : [...notes, session.notice]
-    const { passthrough } = await session.statistics()
+    const { passthrough } = session
     log.info('mount.mounted', { mountpoint, engine: engine.name, passthrough, notes: said })
     report({ state: 'mounted', engine: engine.name, passthrough, notes: said })
     session.closed.then(

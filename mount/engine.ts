@@ -98,6 +98,8 @@ export interface MountSession {
   readonly closed: Promise<void>
   /** One line about what the mount does without, such as passthrough; null when there is nothing to say. */
   readonly notice: string | null
+  /** Whether reads and writes bypass us. */
+  readonly passthrough: boolean
   /**
    * Unmounts. Refused with EBUSY (a SystemError) while somebody uses it, unless `lazy`: then it leaves the
    * tree at once and ends when its last user does.

@@ -120,6 +120,7 @@ class NativeSession implements MountSession {
   readonly mountpoint: string
   readonly closed: Promise<void>
   readonly notice = null
+  readonly passthrough = false
   readonly #filesystem: Filesystem
   readonly #operations: NativeOperations
   readonly #counts: Map<string, { count: number; nanoseconds: number }>

@@ -10,6 +10,7 @@ import { declare } from './libc.ts'
 const arm = process.arch === 'arm64'
 const SYS = { setgroups: arm ? 159 : 116, unshare: arm ? 97 : 272 } as const
 const CLONE_FS = 0x200
+const CLONE_FILES = 0x400
 
 /** Both answer the id before, whether they changed anything or not. A user other than 0 loses root's rights over files. */
 export const setfsuid = declare<[uid: number]>('int setfsuid(uint uid)')
@@ -29,6 +30,9 @@ export function setgroups(groups: readonly number[]): number {
 const syscallUnshare = declare<[number, number]>('long syscall(long number, ulong flags)')
 /** Gives this thread a umask (and a working directory) of its own: 0, or minus the errno. */
 export const unshareUmask = (): number => syscallUnshare(SYS.unshare, CLONE_FS)
+
+/** Gives this thread a table of descriptors of its own, a copy of the process's: 0, or minus the errno. */
+export const unshareDescriptors = (): number => syscallUnshare(SYS.unshare, CLONE_FILES)
 
 /** The umask before. The whole process's, unless this thread called `unshareUmask`. */
 export const umask = declare<[mask: number]>('uint umask(uint mask)')

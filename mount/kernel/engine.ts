@@ -17,6 +17,7 @@ import { OPCODES } from './session.ts'
 import {
   Figures,
   type FromThread,
+  type KnockerStart,
   type LaneStart,
   type ThreadStart,
   type ToThread,
@@ -30,6 +31,11 @@ function unavailable(): string | null {
   return 'fusermount3 is missing, which mounts for those who are not root: install "fuse3"'
 }
 
+interface Question {
+  resolve(nodes: readonly number[]): void
+  reject(reason: Error): void
+}
+
 class KernelSession implements MountSession {
   readonly engine = 'kernel'
   readonly mountpoint: string
@@ -40,8 +46,11 @@ class KernelSession implements MountSession {
   readonly #device: number
   readonly #figures: Figures
   readonly #passthrough: boolean
+  /** Started when it is first needed. */
+  #knocker: Worker | null = null
+  readonly #knocks = new SharedArrayBuffer(4)
   #nextQuestion = 1
-  readonly #questions = new Map<number, (nodes: readonly number[]) => void>()
+  readonly #questions = new Map<number, Question>()
 
   constructor(device: number, disk: DiskSource, mountpoint: string, options: MountOptions) {
     this.mountpoint = mountpoint
@@ -75,7 +84,7 @@ class KernelSession implements MountSession {
       else if (message.type === 'lanes') startLanes()
       else if (message.type === 'notice') this.notice ??= message.text
       else if (message.type === 'fault') process.emitWarning(message.text)
-      else if (message.type === 'resolved') this.#questions.get(message.id)?.(message.nodes)
+      else if (message.type === 'resolved') this.#questions.get(message.id)?.resolve(message.nodes)
       else ended = message.errno
     })
     // Node waits for its threads when it exits, and this one waits for the kernel.
@@ -89,13 +98,21 @@ class KernelSession implements MountSession {
       this.#worker.once('exit', () => {
         process.off('exit', leave)
         process.off('uncaughtExceptionMonitor', report)
-        void Promise.all(laneThreads.map((lane) => lane.terminate())).then(() => close(device))
+        const helpers = this.#knocker === null ? laneThreads : [...laneThreads, this.#knocker]
+        void Promise.all(helpers.map((helper) => helper.terminate())).then(() => close(device))
         if (ended === 0) resolve()
         else reject(new SystemError(ended ?? errno.EIO, 'read', '/dev/fuse'))
       })
     })
+    const gone = new SystemError(errno.ENODEV, 'statfs', mountpoint)
+    const unanswered = () => this.#questions.forEach((question) => question.reject(gone))
+    this.closed.then(unanswered, unanswered)
     this.closed.then(() => isNot(new SystemError(errno.ENODEV, 'mount', mountpoint)), isNot)
     ready.catch(() => {})
+  }
+
+  get passthrough(): boolean {
+    return this.#passthrough && this.notice === null
   }
 
   unmount(lazy: boolean): Promise<void> {
@@ -109,19 +126,12 @@ class KernelSession implements MountSession {
 
   async invalidate(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return
-    const id = this.#nextQuestion++
-    const { promise, resolve } = withResolvers<readonly number[]>()
-    this.#questions.set(id, resolve)
-    const question: ToThread = { type: 'resolve', id, directories: changes.map((change) => change.directory) }
-    this.#worker.postMessage(question)
-    await this.#knock()
-    const nodes = await promise
-    this.#questions.delete(id)
+    const nodes = await this.#ask(changes.map((change) => change.directory))
     notifyEntries(this.#device, changes, nodes)
   }
 
   async statistics(): Promise<MountStatistics> {
-    await this.#knock()
+    await this.#ask([])
     const { counts, nanoseconds, usage } = this.#figures
     const operations: Record<string, { count: number; nanoseconds: number }> = {}
     for (let i = 0; i < OPCODES; i++) {
@@ -134,15 +144,38 @@ class KernelSession implements MountSession {
       nodes,
       handles,
       descriptors,
-      passthrough: this.#passthrough && this.notice === null,
+      passthrough: this.passthrough,
       bytesRead: passed > 0 ? null : read,
       bytesWritten: passed > 0 ? null : written,
     }
   }
 
-  /** Lets the thread look up from read(2). */
-  async #knock(): Promise<void> {
-    await statfs(this.mountpoint)
+  /**
+   * Lets the thread look up from read(2), note its figures, and say which nodes those directories are. Rejects with
+   * a SystemError when the mount is gone.
+   */
+  async #ask(directories: ToThread['directories']): Promise<readonly number[]> {
+    const id = this.#nextQuestion++
+    const { promise, resolve, reject } = withResolvers<readonly number[]>()
+    this.#questions.set(id, { resolve, reject })
+    const question: ToThread = { type: 'resolve', id, directories }
+    this.#worker.postMessage(question)
+    this.#knock()
+    try {
+      return await promise
+    } finally {
+      this.#questions.delete(id)
+    }
+  }
+
+  #knock(): void {
+    if (this.#knocker === null) {
+      const workerData: KnockerStart = { mountpoint: this.mountpoint, knocks: this.#knocks }
+      this.#knocker = new Worker(new URL('./knocker.js', import.meta.url), { workerData })
+    }
+    const word = new Int32Array(this.#knocks)
+    Atomics.add(word, 0, 1)
+    Atomics.notify(word, 0)
   }
 }
 

@@ -22,6 +22,13 @@ export interface LaneStart {
   readonly root: string
 }
 
+/** What the knocker is started with. */
+export interface KnockerStart {
+  readonly mountpoint: string
+  /** One int32, which grows by one a knock. */
+  readonly knocks: SharedArrayBuffer
+}
+
 export type FromThread =
   /** INIT is through. */
   | { readonly type: 'ready' }

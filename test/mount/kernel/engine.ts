@@ -1,3 +1,5 @@
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
@@ -14,11 +16,13 @@ import {
 import { copyFile, open } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts'
 import { kernelEngine } from '../../../mount/kernel/engine.ts'
 
 const reason = kernelEngine.unavailable() ?? (process.getuid?.() === 0 ? null : 'mounting here needs root')
+const stuckMount = fileURLToPath(new URL('../../fixtures/stuck-mount.js', import.meta.url))
 const only = { skip: reason ?? false }
 
 async function shown(t: Test, options: Partial<MountOptions> = {}) {
@@ -125,6 +129,29 @@ t.test('nothing is held once the kernel has forgotten', only, async (t) => {
   } finally {
     await end()
   }
+})
+
+t.test('killed while it asks its own mount, the process ends and the mount dies with it', only, async (t) => {
+  const directory = t.testdir({ root: {}, mount: {} })
+  const mount = join(directory, 'mount')
+  const child = fork(stuckMount, [join(directory, 'root'), mount], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { PATH: process.env['PATH'] ?? '' },
+  })
+  const ended = once(child, 'exit')
+  let asked = 0
+  child.on('message', () => asked++)
+  for (let before = -1; before < 1 || asked > before;) {
+    before = asked
+    await Promise.race([pause(500), ended])
+    if (child.exitCode !== null) break
+  }
+  child.kill('SIGKILL')
+  const how = await Promise.race([ended.then(([, signal]: unknown[]) => signal), pause(20_000, 'it hangs')])
+  t.equal(how, 'SIGKILL')
+  child.stderr?.destroy()
+  // Which ends a process that hangs, too; whatever else asks the mount would hang with it.
+  execFileSync('umount', ['-f', '-l', mount])
 })
 
 t.test('with and without passthrough the bytes are the same', only, async (t) => {
