@@ -529,15 +529,11 @@ class DiskFilesystem implements Filesystem {
 
   // -- the whole ------------------------------------------------------------------------------------------
 
-  syncfs(): number {
+  openRoot(): number {
     if (this.#node(this.#nodes.root.id) === undefined) return -errno.EIO
     const path = this.#nodes.descriptor(this.#nodes.root)
     if (path < 0) return path
-    const fd = openat2(path, '.', O.RDONLY | O.DIRECTORY)
-    if (fd < 0) return fd
-    const result = sys.syncfs(fd)
-    close(fd)
-    return result
+    return openat2(path, '.', O.RDONLY | O.DIRECTORY)
   }
 
   descriptor(handle: HandleId): number {

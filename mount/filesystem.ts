@@ -266,8 +266,8 @@ export interface Filesystem {
 
   // -- the whole ------------------------------------------------------------------------------------------
 
-  /** syncfs(2). */
-  syncfs(node: NodeId): number
+  /** A descriptor of the root, for syncfs(2): the caller's to close. Minus the errno: none. */
+  openRoot(): number
   /**
    * The host's descriptor behind a handle, for passthrough; minus the errno for none. It belongs to the handle.
    * Passing a file through is right only for regular files.

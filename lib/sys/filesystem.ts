@@ -24,6 +24,17 @@ export const FS = {
   HFSPLUS: 0x482b,
 } as const
 
+/** Other machines or a FUSE daemon change these without our kernel hearing of it, and may take any time. */
+export const remoteTypes: ReadonlySet<number> = new Set<number>([
+  FS.FUSE,
+  FS.NFS,
+  FS.CEPH,
+  FS.V9FS,
+  FS.AFS,
+  FS.CIFS,
+  FS.SMB2,
+])
+
 const toHandle = declare<[number, CPath, Uint8Array, Uint8Array, number]>(
   'int name_to_handle_at(int dirfd, const char *path, void *handle, void *mount, int flags)',
 )

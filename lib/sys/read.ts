@@ -17,8 +17,10 @@ export interface IoBuffer {
   readonly fields: BigUint64Array
 }
 
-export function ioBuffer(size: number): IoBuffer {
-  const bytes = Buffer.allocUnsafeSlow(size)
+export const ioBuffer = (size: number): IoBuffer => ioBufferOver(Buffer.allocUnsafeSlow(size))
+
+/** Over memory that is there already, and stays where it is. */
+export function ioBufferOver(bytes: Buffer): IoBuffer {
   const address = addressOf(bytes)
   const fields = BigUint64Array.of(address, 0n)
   return { bytes, address, fields, iovec: new Uint8Array(fields.buffer) }

@@ -7,15 +7,12 @@
 import type { Disk, DiskSettings, RootIdentity } from '../disk.ts'
 import { Fault } from '../errors.ts'
 import { errnoName, SystemError } from '../sys/errno.ts'
-import { FS, fileHandle } from '../sys/filesystem.ts'
+import { fileHandle, remoteTypes } from '../sys/filesystem.ts'
 import { cstring, must, type CString } from '../sys/libc.ts'
 import { AT_FDCWD, close, O, openat2, RESOLVE } from '../sys/open.ts'
 import { leadsTo, statFd, type Stat } from '../sys/stat.ts'
 import { fstatfs, type StatFs } from '../sys/statfs.ts'
 import { foldsCase } from './case-folding.ts'
-
-/** Other machines or a FUSE daemon change these without our kernel hearing of it. */
-const remoteTypes = new Set<number>([FS.FUSE, FS.NFS, FS.CEPH, FS.V9FS, FS.AFS, FS.CIFS, FS.SMB2])
 
 interface Bound {
   readonly fd: number

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { foldsCase, FS } from '../sys/filesystem.ts'
+import { foldsCase, FS, remoteTypes } from '../sys/filesystem.ts'
 import { AT_FDCWD, O, openat2 } from '../sys/open.ts'
 import { ficlone } from '../sys/reflink.ts'
 import { fstatfs } from '../sys/statfs.ts'
@@ -26,7 +26,6 @@ export interface Survey {
 const typeNames = new Map<number, string>(
   Object.entries(FS).map(([name, number]) => [number, name.toLowerCase()]),
 )
-const remoteTypes = new Set<number>([FS.FUSE, FS.NFS, FS.CEPH, FS.V9FS, FS.AFS, FS.CIFS, FS.SMB2])
 
 /** Throws Node's error where the directory can't be opened. */
 export function surveyDirectory(directory: string): Survey {

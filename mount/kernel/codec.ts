@@ -13,9 +13,15 @@ export const HEADER_OUT = outHeader.size
 /** Bytes of a request besides a WRITE's data: the largest other one is a SETXATTR's 64 KiB and its names. */
 const REQUEST_ROOM = 4096
 
+/** What a buffer for requests must hold. `maxWrite`: the most bytes of data that one WRITE brings. */
+export const requestBytes = (maxWrite: number): number =>
+  Math.max(maxWrite, 65536 + REQUEST_ROOM) + REQUEST_ROOM
+
 export class Request {
-  readonly bytes: Buffer
-  readonly view: DataView
+  bytes: Buffer
+  view: DataView
+  /** The number of its buffer among those that can be left to others; -1: it can't. */
+  buffer = -1
   opcode = 0
   node = 0 as NodeId
   readonly caller: Caller = { uid: 0, gid: 0, pid: 0, umask: 0, groups: null }
@@ -28,10 +34,16 @@ export class Request {
   at = 0
   end = 0
 
-  /** `maxWrite`: the most bytes of data that one WRITE brings. */
   constructor(maxWrite: number) {
-    this.bytes = Buffer.from(new ArrayBuffer(Math.max(maxWrite, 65536 + REQUEST_ROOM) + REQUEST_ROOM))
+    this.bytes = Buffer.from(new ArrayBuffer(requestBytes(maxWrite)))
     this.view = new DataView(this.bytes.buffer)
+  }
+
+  /** From now on requests are read into these bytes. What was taken from the others before stays there. */
+  use(bytes: Buffer, buffer: number): void {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.buffer = buffer
   }
 
   /** Reads the header of the `length` bytes in the buffer. Throws Malformed when they can't be a request. */
@@ -131,7 +143,7 @@ export class Reply {
   }
 
   /** Writes the header: the length of the whole reply. `result`: the answer's length, or minus the errno. */
-  seal(request: Request, result: number): number {
+  seal(request: Pick<Request, 'uniqueLow' | 'uniqueHigh'>, result: number): number {
     const { view } = this
     const length = HEADER_OUT + (result > 0 ? result : 0)
     view.setUint32(0, length, true)

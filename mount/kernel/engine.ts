@@ -1,5 +1,6 @@
 /** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
 import { writeSync } from 'node:fs'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
@@ -11,11 +12,12 @@ import type { DiskSource } from '../disk-source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import { attach, detach } from './attach.ts'
 import { notifyEntries } from './notify.ts'
-import { LANES, Lanes } from './lanes.ts'
+import { Figures, USAGE } from './figures.ts'
+import { laneMemory, usualLanes } from './lanes.ts'
+import { OPCODES } from './opcode.ts'
 import { opcodeName } from './opcodes.ts'
-import { OPCODES } from './session.ts'
 import {
-  Figures,
+  maxTransfer,
   type FromThread,
   type KnockerStart,
   type LaneStart,
@@ -44,7 +46,8 @@ class KernelSession implements MountSession {
   notice: string | null = null
   readonly #worker: Worker
   readonly #device: number
-  readonly #figures: Figures
+  /** The serving thread's, then the lanes'. */
+  readonly #figures: readonly Figures[]
   readonly #passthrough: boolean
   /** Started when it is first needed. */
   #knocker: Worker | null = null
@@ -58,35 +61,46 @@ class KernelSession implements MountSession {
     const isRoot = process.geteuid?.() === 0
     this.#passthrough = options.passthrough && isRoot
     if (options.passthrough && !isRoot) this.notice = 'passthrough is off: it needs root'
-    const shared = new SharedArrayBuffer(Figures.bytes)
-    const lanes = new SharedArrayBuffer(Lanes.bytes)
-    const laneThreads: Worker[] = []
-    const startLanes = () => {
-      for (let index = 0; index < LANES; index++) {
-        const workerData: LaneStart = { lanes, index, root: disk.root }
-        laneThreads.push(new Worker(new URL('./lane.js', import.meta.url), { workerData }))
-      }
-    }
-    this.#figures = new Figures(shared)
+    const lanes = options.threads === 0 ? usualLanes : options.threads
+    const memory = laneMemory(maxTransfer)
+    const figures = new SharedArrayBuffer((1 + lanes) * Figures.bytes)
+    this.#figures = Array.from({ length: 1 + lanes }, (_, thread) => new Figures(figures, thread))
     const start: ThreadStart = {
       device,
       disk,
       options: { ...options, passthrough: this.#passthrough },
-      shared,
+      figures,
+      memory,
       lanes,
     }
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: start })
+    const laneThreads: Worker[] = []
+    /** Lanes that are wanted from the start are waited for. */
+    const arrivals: Promise<unknown>[] = []
+    let fail: (error: Error) => void = () => {}
+    const startLane = () => {
+      const laneStart: LaneStart = { memory, figures, thread: 1 + laneThreads.length, trace: options.trace }
+      const lane = new Worker(new URL('./lane.js', import.meta.url), { workerData: laneStart })
+      lane.on('message', hear)
+      lane.on('error', (error) => fail(error))
+      laneThreads.push(lane)
+      const arrival = once(lane, 'message')
+      arrival.catch(fail)
+      arrivals.push(arrival)
+    }
     const { promise: ready, resolve: isReady, reject: isNot } = withResolvers()
     this.ready = ready
     let ended: number | null = null
-    this.#worker.on('message', (message: FromThread) => {
-      if (message.type === 'ready') isReady()
-      else if (message.type === 'lanes') startLanes()
+    const hear = (message: FromThread) => {
+      if (message.type === 'ready') Promise.all(arrivals).then(() => isReady(), isNot)
+      else if (message.type === 'lane') startLane()
+      else if (message.type === 'present') return
       else if (message.type === 'notice') this.notice ??= message.text
       else if (message.type === 'fault') process.emitWarning(message.text)
       else if (message.type === 'resolved') this.#questions.get(message.id)?.resolve(message.nodes)
       else ended = message.errno
-    })
+    }
+    this.#worker.on('message', hear)
     // Node waits for its threads when it exits, and this one waits for the kernel.
     const leave = (status: number) => exitNow(status)
     process.once('exit', leave)
@@ -94,12 +108,16 @@ class KernelSession implements MountSession {
     const report = (error: Error) => void writeSync(2, `${error.stack ?? error.message}\n`)
     process.once('uncaughtExceptionMonitor', report)
     this.closed = new Promise((resolve, reject) => {
+      fail = reject
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
-        process.off('exit', leave)
-        process.off('uncaughtExceptionMonitor', report)
+        // One that hangs in a call ends when the call does; until then the process can't end as usual.
         const helpers = this.#knocker === null ? laneThreads : [...laneThreads, this.#knocker]
-        void Promise.all(helpers.map((helper) => helper.terminate())).then(() => close(device))
+        void Promise.all(helpers.map((helper) => helper.terminate())).then(() => {
+          close(device)
+          process.off('exit', leave)
+          process.off('uncaughtExceptionMonitor', report)
+        })
         if (ended === 0) resolve()
         else reject(new SystemError(ended ?? errno.EIO, 'read', '/dev/fuse'))
       })
@@ -132,21 +150,24 @@ class KernelSession implements MountSession {
 
   async statistics(): Promise<MountStatistics> {
     await this.#ask([])
-    const { counts, nanoseconds, usage } = this.#figures
+    const sum = (of: (figures: Figures) => number | undefined) =>
+      this.#figures.reduce((total, figures) => total + (of(figures) ?? 0), 0)
     const operations: Record<string, { count: number; nanoseconds: number }> = {}
     for (let i = 0; i < OPCODES; i++) {
-      const count = counts[i] ?? 0
-      if (count > 0) operations[opcodeName(i)] = { count, nanoseconds: nanoseconds[i] ?? 0 }
+      const count = sum(({ counts }) => counts[i])
+      const nanoseconds = sum((figures) => figures.nanoseconds[i])
+      if (count > 0) operations[opcodeName(i)] = { count, nanoseconds }
     }
-    const [nodes = 0, handles = 0, descriptors = 0, read = 0, written = 0, passed = 0] = usage
+    const used = (what: keyof typeof USAGE) => sum(({ usage }) => usage[USAGE[what]])
+    const passed = used('passed') > 0
     return {
       operations,
-      nodes,
-      handles,
-      descriptors,
+      nodes: used('nodes'),
+      handles: used('handles'),
+      descriptors: used('descriptors'),
       passthrough: this.passthrough,
-      bytesRead: passed > 0 ? null : read,
-      bytesWritten: passed > 0 ? null : written,
+      bytesRead: passed ? null : used('bytesRead'),
+      bytesWritten: passed ? null : used('bytesWritten'),
     }
   }
 

@@ -1,11 +1,14 @@
 /** What a handler works with: the request, the reply, the file system, and objects that serve every request. */
+import { ioBufferOver, type IoBuffer } from '../../lib/sys/read.ts'
 import { emptyStat } from '../../lib/sys/stat.ts'
 import { emptyStatFs } from '../../lib/sys/statfs.ts'
 import { noChanges, type Entry, type Filesystem, type HandleId, type Opened } from '../filesystem.ts'
 import type { Backings } from './backings.ts'
 import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './codec.ts'
 import { DirentPacker } from './dirent.ts'
-import { DEFERRED, type Job, type Lanes } from './lanes.ts'
+import { Job } from './job.ts'
+import { DEFERRED, type Lanes } from './lanes.ts'
+import { call } from './waiting-calls.ts'
 
 export interface Limits {
   /** Bytes of data in one WRITE. */
@@ -26,6 +29,9 @@ export class Exchange {
   readonly opened: Opened = { handle: 0 as HandleId, mode: 0 }
   readonly statfs = emptyStatFs()
   readonly changes = noChanges()
+  readonly job = new Job()
+  /** The reply's room for data. */
+  readonly data: IoBuffer
 
   /** What INIT settled. */
   setxattrExtended = false
@@ -44,6 +50,7 @@ export class Exchange {
     this.valid = valid
     this.request = new Request(limits.maxWrite)
     this.reply = new Reply(limits.maxRead)
+    this.data = ioBufferOver(this.reply.bytes.subarray(HEADER_OUT))
     this.packer = new DirentPacker(this.reply, valid)
   }
 
@@ -57,13 +64,9 @@ export class Exchange {
     return result < 0 ? result : putAttrOut(this.reply.view, HEADER_OUT, this.entry.attributes, this.valid)
   }
 
-  /** Leaves a slow call to a lane, or does it here. */
-  slowly(
-    job: Partial<Job> & { readonly operation: number; readonly fd: number },
-    here: () => number,
-  ): number {
-    if (this.lanes === null || job.fd < 0) return here()
-    const whole = { to: -1, mode: 0, offset: 0, toOffset: 0, length: 0, ...job }
-    return this.lanes.give(whole, this.request) === DEFERRED ? DEFERRED : here()
+  /** Leaves `job` to a lane, or does it here. */
+  slowly(): number {
+    if (this.lanes?.give(this.job, this.request) === true) return DEFERRED
+    return call(this.job, this)
   }
 }

@@ -1,54 +1,49 @@
-/** The thread of one lane: does slow calls and answers the kernel. See lanes.ts. */
-import { workerData } from 'node:worker_threads'
-import { copyFileRange, fallocate, fdatasync, fsync, syncfs } from '../../lib/sys/file.ts'
-import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
-import { HEADER_OUT } from './codec.ts'
+/** The thread of one lane: makes calls that wait for the disk, and answers the kernel. See lanes.ts. */
+import { writeSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { errno } from '../../lib/sys/errno.ts'
+import { Reply } from './codec.ts'
 import { writeReply } from './device.ts'
-import { serveLane, type Job } from './lanes.ts'
-import { COPY_FILE_RANGE, COPY_FILE_RANGE_64, FALLOCATE, FSYNC, FSYNCDIR, SYNCFS } from './opcode.ts'
-import { copyFileRangeOut, writeOut } from './structs.ts'
-import type { LaneStart } from './thread-messages.ts'
+import { Figures, USAGE } from './figures.ts'
+import { CLOSE, type Job } from './job.ts'
+import { JobQueue, now } from './job-queue.ts'
+import { RequestBuffers } from './request-buffers.ts'
+import { maxTransfer, type FromThread, type LaneStart } from './thread-messages.ts'
+import { abandon, call } from './waiting-calls.ts'
 
-const { lanes, index, root } = workerData as LaneStart
-const reply = Buffer.from(new ArrayBuffer(HEADER_OUT + 8))
-const view = new DataView(reply.buffer)
+const { memory, figures: shared, thread, trace } = workerData as LaneStart
+const queue = new JobQueue(memory.jobs)
+const buffers = new RequestBuffers(memory.buffers)
+const figures = new Figures(shared, thread)
+const reply = new Reply(maxTransfer)
+const desk = { request: { bytes: reply.bytes }, reply, bytesRead: 0, bytesWritten: 0 }
+const traceReply = trace ? (await import('./trace.ts')).traceReply : null
 
-const sync = (job: Job): number => (job.mode === 1 ? fdatasync(job.fd) : fsync(job.fd))
-const copy = (job: Job): number =>
-  copyFileRange(job.fd, job.offset, job.to, job.toOffset, job.length, job.mode)
-
-/** The answer's length behind the header, or minus the errno. */
-const calls: Readonly<Record<number, (job: Job) => number>> = {
-  [FSYNC]: sync,
-  [FSYNCDIR]: sync,
-  [SYNCFS]: () => {
-    const fd = openat2(AT_FDCWD, root, O.RDONLY | O.DIRECTORY)
-    if (fd < 0) return fd
-    const result = syncfs(fd)
-    close(fd)
-    return result
-  },
-  [FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
-  [COPY_FILE_RANGE]: (job) => {
-    const copied = copy(job)
-    if (copied < 0) return copied
-    writeOut.write(view, HEADER_OUT, { size: copied })
-    return writeOut.size
-  },
-  [COPY_FILE_RANGE_64]: (job) => {
-    const copied = copy(job)
-    if (copied < 0) return copied
-    copyFileRangeOut.write(view, HEADER_OUT, { bytes_copied: copied })
-    return copyFileRangeOut.size
-  },
+function attempt(job: Job): number {
+  try {
+    if (job.buffer >= 0) desk.request.bytes = buffers.at(job.buffer)
+    return call(job, desk)
+  } catch (thrown) {
+    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+    parentPort?.postMessage({ type: 'fault', text } satisfies FromThread)
+    return -errno.EIO
+  }
 }
 
-serveLane(lanes, index, (job, device, uniqueLow, uniqueHigh) => {
-  const result = calls[job.operation]?.(job) ?? 0
-  const length = HEADER_OUT + Math.max(result, 0)
-  view.setUint32(0, length, true)
-  view.setInt32(4, Math.min(result, 0), true)
-  view.setUint32(8, uniqueLow, true)
-  view.setUint32(12, uniqueHigh, true)
-  writeReply(device, reply, length)
-})
+function act(job: Job): void {
+  const began = now()
+  const result = attempt(job)
+  if (job.buffer >= 0) buffers.giveBack(job.buffer)
+  const ended = now()
+  queue.took(job.opcode, ended - began)
+  if (job.opcode === CLOSE) return
+  figures.count(job.opcode, ended - job.given)
+  figures.usage[USAGE.bytesRead] = desk.bytesRead
+  figures.usage[USAGE.bytesWritten] = desk.bytesWritten
+  if (traceReply !== null) writeSync(2, `${traceReply(job, reply, result, ended - job.given)}\n`)
+  writeReply(job.device, reply.bytes, reply.seal(job, result))
+}
+
+queue.join()
+parentPort?.postMessage({ type: 'present' } satisfies FromThread)
+queue.serve(act, abandon)

@@ -44,7 +44,12 @@ export const opcode = (
 export const FUSE_INIT = 26
 export const FUSE_DESTROY = 38
 
+/** Numbers of operations lie below it. */
+export const OPCODES = 64
+
 /** Those that lanes know too. */
+export const READ = 15
+export const WRITE = 16
 export const FSYNC = 20
 export const FSYNCDIR = 30
 export const FALLOCATE = 43

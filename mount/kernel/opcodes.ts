@@ -9,7 +9,10 @@ import {
   FSYNC,
   FSYNCDIR,
   opcode,
+  OPCODES,
+  READ,
   SYNCFS,
+  WRITE,
   type Opcode,
 } from './opcode.ts'
 import * as attributes from './operations/attributes.ts'
@@ -36,8 +39,8 @@ const rows: readonly Opcode[] = [
   opcode(12, 'RENAME', layout.renameIn, 2, null, names.rename),
   opcode(13, 'LINK', layout.linkIn, 1, entryOut, names.link),
   opcode(14, 'OPEN', layout.openIn, 0, openOut, files.open),
-  opcode(15, 'READ', layout.readIn, 0, null, data.read),
-  opcode(16, 'WRITE', layout.writeIn, 0, writeOut, data.write),
+  opcode(READ, 'READ', layout.readIn, 0, null, data.read),
+  opcode(WRITE, 'WRITE', layout.writeIn, 0, writeOut, data.write),
   opcode(17, 'STATFS', null, 0, layout.statfsOut, attributes.statfs),
   opcode(18, 'RELEASE', layout.releaseIn, 0, null, files.release),
   opcode(FSYNC, 'FSYNC', layout.fsyncIn, 0, null, data.fsync),
@@ -89,7 +92,7 @@ const without: Readonly<Record<number, string>> = {
 }
 
 /** By number; undefined where there is none. */
-export const opcodes: readonly (Opcode | undefined)[] = Array.from({ length: 64 }, (_, number) =>
+export const opcodes: readonly (Opcode | undefined)[] = Array.from({ length: OPCODES }, (_, number) =>
   rows.find((row) => row.number === number),
 )
 

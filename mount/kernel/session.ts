@@ -3,22 +3,17 @@ import { performance } from 'node:perf_hooks'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { writeReply } from './device.ts'
 import type { Exchange } from './exchange.ts'
+import type { Figures } from './figures.ts'
 import { INIT, INIT2 } from './flags.ts'
 import type { Intake } from './intake.ts'
-import { negotiate, type Wishes } from './negotiate.ts'
+import { SLOW } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
+import { negotiate, type Wishes } from './negotiate.ts'
 import { FUSE_DESTROY, FUSE_INIT } from './opcode.ts'
 import { opcodes } from './opcodes.ts'
 import { initIn, initInExt, initOut } from './structs.ts'
 import { traceReply, traceRequest } from './trace.ts'
 import { Malformed } from './wire.ts'
-
-/** Counts and nanoseconds by opcode, where another thread may read them. */
-export interface Counters {
-  readonly counts: Float64Array
-  readonly nanoseconds: Float64Array
-}
-export const OPCODES = 64
 
 /** Where a session tells what it can't tell the kernel. */
 export interface Witness {
@@ -33,7 +28,7 @@ export class Session {
   readonly #intake: Intake
   readonly #x: Exchange
   readonly #wishes: Wishes
-  readonly #counters: Counters
+  readonly #figures: Figures
   readonly #witness: Witness
   readonly #trace: boolean
   #destroyed = false
@@ -44,14 +39,14 @@ export class Session {
     intake: Intake,
     exchange: Exchange,
     wishes: Wishes,
-    counters: Counters,
+    figures: Figures,
     witness: Witness,
     trace: boolean,
   ) {
     this.#intake = intake
     this.#x = exchange
     this.#wishes = wishes
-    this.#counters = counters
+    this.#figures = figures
     this.#witness = witness
     this.#trace = trace
   }
@@ -106,11 +101,9 @@ export class Session {
       }
     }
     const nanoseconds = (performance.now() - began) * 1e6
-    const { counts, nanoseconds: total } = this.#counters
-    if (request.opcode < OPCODES) {
-      counts[request.opcode] = (counts[request.opcode] ?? 0) + 1
-      total[request.opcode] = (total[request.opcode] ?? 0) + nanoseconds
-    }
+    if (nanoseconds >= SLOW) x.lanes?.took(request.opcode, nanoseconds)
+    if (result === DEFERRED) this.#figures.spend(request.opcode, nanoseconds)
+    else this.#figures.count(request.opcode, nanoseconds)
     if (this.#trace) this.#witness.line(traceReply(request, reply, result, nanoseconds))
     if (result === DEFERRED) return 0
     return opcode?.replies === false ? 0 : reply.seal(request, result)

@@ -1,7 +1,10 @@
 /** What the engine and the thread that serves its mount have in common. All of it crosses threads. */
 import type { DiskSource } from '../disk-source.ts'
 import type { MountOptions } from '../engine.ts'
-import { OPCODES } from './session.ts'
+import type { LaneMemory } from './lanes.ts'
+
+/** The most bytes of data in one READ or WRITE. */
+export const maxTransfer = 1024 * 1024
 
 /** What a thread is started with. */
 export interface ThreadStart {
@@ -9,17 +12,20 @@ export interface ThreadStart {
   readonly device: number
   readonly disk: DiskSource
   readonly options: MountOptions
-  readonly shared: SharedArrayBuffer
-  /** `Lanes.bytes` of it. */
-  readonly lanes: SharedArrayBuffer
+  /** `Figures.bytes` for it and for each lane. */
+  readonly figures: SharedArrayBuffer
+  readonly memory: LaneMemory
+  /** How many lanes there may be. */
+  readonly lanes: number
 }
 
 /** What a lane is started with. */
 export interface LaneStart {
-  readonly lanes: SharedArrayBuffer
-  readonly index: number
-  /** The disk's root, which syncfs opens. */
-  readonly root: string
+  readonly memory: LaneMemory
+  readonly figures: SharedArrayBuffer
+  /** Which of the figures are its own: from 1. */
+  readonly thread: number
+  readonly trace: boolean
 }
 
 /** What the knocker is started with. */
@@ -32,8 +38,10 @@ export interface KnockerStart {
 export type FromThread =
   /** INIT is through. */
   | { readonly type: 'ready' }
-  /** The first slow call came: lanes are wanted. */
-  | { readonly type: 'lanes' }
+  /** One more lane is wanted. */
+  | { readonly type: 'lane' }
+  /** A lane is there. */
+  | { readonly type: 'present' }
   /** Something to say once. */
   | { readonly type: 'notice'; readonly text: string }
   /** A bug of ours. */
@@ -48,19 +56,4 @@ export type ToThread = {
   readonly type: 'resolve'
   readonly id: number
   readonly directories: readonly { readonly dev: bigint; readonly ino: bigint }[]
-}
-
-/** Figures that the thread writes and the engine reads: float64s at these places. */
-export class Figures {
-  static readonly bytes = (2 * OPCODES + 8) * 8
-  readonly counts: Float64Array
-  readonly nanoseconds: Float64Array
-  /** nodes, handles, descriptors, bytes read, bytes written, files passed through. */
-  readonly usage: Float64Array
-
-  constructor(shared: SharedArrayBuffer) {
-    this.counts = new Float64Array(shared, 0, OPCODES)
-    this.nanoseconds = new Float64Array(shared, OPCODES * 8, OPCODES)
-    this.usage = new Float64Array(shared, 2 * OPCODES * 8, 8)
-  }
 }

@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
-import { FS } from '../../lib/sys/filesystem.ts'
+import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
 import { statFs, emptyStatFs } from '../../lib/sys/statfs.ts'
 import { openDiskFilesystem } from '../disk-filesystem.ts'
 import { Backings } from './backings.ts'
@@ -14,12 +14,11 @@ import { CallerCredentials } from './caller-credentials.ts'
 import { validity } from './codec.ts'
 import { Exchange } from './exchange.ts'
 import { Intake } from './intake.ts'
+import { Figures, USAGE } from './figures.ts'
 import { Lanes } from './lanes.ts'
 import { opcodeName } from './opcodes.ts'
 import { Session } from './session.ts'
-import { Figures, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
-
-const MAX_TRANSFER = 1024 * 1024
+import { maxTransfer, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
 
 const start = workerData as ThreadStart
 const port = parentPort
@@ -27,28 +26,26 @@ if (port === null) throw new Error('not a thread')
 const tell = (message: FromThread): void => port.postMessage(message)
 
 const { device, disk, options } = start
-const figures = new Figures(start.shared)
+const figures = new Figures(start.figures, 0)
 const filesystem = openDiskFilesystem(disk, new CallerCredentials())
 const backings = new Backings(device, (handle) => filesystem.descriptor(handle))
 const exchange = new Exchange(
   filesystem,
   backings,
   validity(options.entryTimeout, options.attributeTimeout),
-  { maxRead: MAX_TRANSFER, maxWrite: MAX_TRANSFER },
+  { maxRead: maxTransfer, maxWrite: maxTransfer },
 )
 
 exchange.birthTimes = options.birthTimes
-exchange.lanes = new Lanes(start.lanes, () => tell({ type: 'lanes' }))
 exchange.onKnock = () => {
   const { nodes, handles, descriptors } = filesystem.usage()
-  figures.usage.set([
-    nodes,
-    handles,
-    descriptors,
-    exchange.bytesRead,
-    exchange.bytesWritten,
-    backings.used ? 1 : 0,
-  ])
+  const { usage } = figures
+  usage[USAGE.nodes] = nodes
+  usage[USAGE.handles] = handles
+  usage[USAGE.descriptors] = descriptors
+  usage[USAGE.bytesRead] = exchange.bytesRead
+  usage[USAGE.bytesWritten] = exchange.bytesWritten
+  usage[USAGE.passed] = backings.used ? 1 : 0
   for (;;) {
     const received = receiveMessageOnPort(port) as { message: ToThread } | undefined
     if (received === undefined) break
@@ -64,12 +61,18 @@ backings.onRefusal = (refusal) => {
 }
 
 const host = emptyStatFs()
-const stacked = statFs(disk.root, host) === 0 && host.type === FS.OVERLAY
+const known = statFs(disk.root, host) === 0
+const stacked = known && host.type === FS.OVERLAY
+const lanes = new Lanes(start.memory, start.lanes, known && remoteTypes.has(host.type), () =>
+  tell({ type: 'lane' }),
+)
+lanes.lend(exchange.request)
+exchange.lanes = lanes
 const intake = new Intake(device)
 const session = new Session(
   intake,
   exchange,
-  { passthrough: options.passthrough, stackDepth: stacked ? 2 : 1, maxWrite: MAX_TRANSFER },
+  { passthrough: options.passthrough, stackDepth: stacked ? 2 : 1, maxWrite: maxTransfer },
   figures,
   {
     ready() {
@@ -88,6 +91,9 @@ const session = new Session(
   options.trace,
 )
 const ended = session.run()
-filesystem.close()
-intake.close()
+// A call that hangs has its descriptors still, which must not become another file's.
+if (lanes.stop()) {
+  filesystem.close()
+  intake.close()
+}
 tell({ type: 'ended', errno: -ended })

@@ -70,8 +70,11 @@ export function traceRequest(request: Request): string {
   return words.filter((word) => word !== '').join(' ')
 }
 
+/** What a reply's line says of the request. */
+type Asked = Pick<Request, 'opcode' | 'uniqueLow' | 'uniqueHigh'>
+
 /** `← 18 LOOKUP nodeid=7 … 21 µs`, or the errno's name. */
-export function traceReply(request: Request, reply: Reply, result: number, nanoseconds: number): string {
+export function traceReply(request: Asked, reply: Reply, result: number, nanoseconds: number): string {
   const row = opcodes[request.opcode]
   const words = [`← ${unique(request)} ${opcodeName(request.opcode)}`]
   if (result === DEFERRED) words.push('later')
@@ -83,4 +86,4 @@ export function traceReply(request: Request, reply: Reply, result: number, nanos
   return words.join(' ')
 }
 
-const unique = (request: Request): number => request.uniqueHigh * 2 ** 32 + request.uniqueLow
+const unique = (request: Asked): number => request.uniqueHigh * 2 ** 32 + request.uniqueLow

@@ -1,9 +1,9 @@
 /** Operations on the bytes of open files. */
 import { errno } from '../../../lib/sys/errno.ts'
-import { SEEK } from '../../../lib/sys/file.ts'
-import { HEADER_OUT } from '../codec.ts'
+import { lseek as seek, SEEK } from '../../../lib/sys/file.ts'
+import { readCached } from '../../../lib/sys/read.ts'
 import type { Exchange } from '../exchange.ts'
-import { FSYNC_FDATASYNC, WRITE } from '../flags.ts'
+import { FSYNC_FDATASYNC, WRITE as WRITE_FLAGS } from '../flags.ts'
 import {
   COPY_FILE_RANGE,
   COPY_FILE_RANGE_64,
@@ -11,63 +11,74 @@ import {
   FSYNC,
   FSYNCDIR,
   handle,
+  READ,
   SYNCFS,
+  WRITE,
   type Handler,
 } from '../opcode.ts'
 import * as layout from '../structs.ts'
+import { call } from '../waiting-calls.ts'
 import { killPrivileges } from './attributes.ts'
 
+/** What the page cache has is answered at once; for the rest somebody must wait. */
 export function read(x: Exchange): number {
   const a = x.request.take(layout.readIn)
-  const { reply, filesystem } = x
-  const length = filesystem.read(
-    handle(a.fh),
-    a.offset,
-    reply.bytes,
-    HEADER_OUT,
-    Math.min(a.size, reply.capacity),
-  )
-  if (length > 0) x.bytesRead += length
-  return length
+  const fd = x.filesystem.descriptor(handle(a.fh))
+  if (fd < 0) return fd
+  const length = Math.min(a.size, x.reply.capacity)
+  const cached = readCached(fd, x.data, length, a.offset)
+  // Fewer bytes than asked for are the answer at the file's end only: the kernel takes them for it.
+  if (cached === length || (cached >= 0 && seek(fd, 0, SEEK.END) <= a.offset + cached)) {
+    x.bytesRead += cached
+    return cached
+  }
+  if (cached < 0 && cached !== -errno.EAGAIN && cached !== -errno.EOPNOTSUPP) return cached
+  const job = x.job.begin(READ, fd, a.offset, length)
+  // A file system that can't tell whether it will wait (tmpfs, overlayfs) is asked as long as it is fast.
+  return cached === -errno.EOPNOTSUPP && x.lanes?.isSlow(READ) !== true ? call(job, x) : x.slowly()
 }
 
 export function write(x: Exchange): number {
-  const { request, filesystem } = x
+  const { request, filesystem, job, lanes } = x
   const a = request.take(layout.writeIn)
-  const start = request.data(a.size)
-  if ((a.write_flags & WRITE.KILL_SUIDGID) !== 0) killPrivileges(x)
-  const written = filesystem.write(handle(a.fh), a.offset, request.bytes, start, a.size)
-  if (written < 0) return written
-  x.bytesWritten += written
-  return x.reply.put(layout.writeOut, { size: written })
+  if (filesystem.readOnly) return -errno.EROFS
+  const fd = filesystem.descriptor(handle(a.fh))
+  if (fd < 0) return fd
+  job.begin(WRITE, fd, a.offset, a.size)
+  job.start = request.data(a.size)
+  if ((a.write_flags & WRITE_FLAGS.KILL_SUIDGID) !== 0) killPrivileges(x)
+  // A disk that is behind with its writing holds up whoever writes more; until it does, a hand over costs more.
+  return lanes?.isSlow(WRITE) === true ? x.slowly() : call(job, x)
 }
 
 /** FSYNC and FSYNCDIR. */
-function sync(operation: number): Handler {
+function sync(opcode: number): Handler {
   return (x) => {
     const a = x.request.take(layout.fsyncIn)
-    const dataOnly = (a.fsync_flags & FSYNC_FDATASYNC) !== 0
-    const job = { operation, fd: x.filesystem.descriptor(handle(a.fh)), mode: dataOnly ? 1 : 0 }
-    return x.slowly(job, () => x.filesystem.fsync(handle(a.fh), dataOnly))
+    const fd = x.filesystem.descriptor(handle(a.fh))
+    if (fd < 0) return fd
+    x.job.begin(opcode, fd, 0, 0, a.fsync_flags & FSYNC_FDATASYNC)
+    return x.slowly()
   }
 }
 
 export const fsync = sync(FSYNC)
 export const fsyncdir = sync(FSYNCDIR)
 
-export const syncfs = (x: Exchange): number =>
-  x.slowly({ operation: SYNCFS, fd: 0 }, () => x.filesystem.syncfs(x.request.node))
+export function syncfs(x: Exchange): number {
+  const fd = x.filesystem.openRoot()
+  if (fd < 0) return fd
+  x.job.begin(SYNCFS, fd)
+  return x.slowly()
+}
 
 export function fallocate(x: Exchange): number {
   const a = x.request.take(layout.fallocateIn)
-  const { filesystem } = x
-  const here = () => filesystem.fallocate(handle(a.fh), a.mode, a.offset, a.length)
-  if (filesystem.readOnly) return here()
-  const { mode, offset, length } = a
-  return x.slowly(
-    { operation: FALLOCATE, fd: filesystem.descriptor(handle(a.fh)), mode, offset, length },
-    here,
-  )
+  if (x.filesystem.readOnly) return -errno.EROFS
+  const fd = x.filesystem.descriptor(handle(a.fh))
+  if (fd < 0) return fd
+  x.job.begin(FALLOCATE, fd, a.offset, a.length, a.mode)
+  return x.slowly()
 }
 
 export function lseek(x: Exchange): number {
@@ -81,29 +92,19 @@ export function lseek(x: Exchange): number {
 /** Copies of size_t that a reply can't count past. */
 const MAX_COPY = 0x7ffff000
 
-function copying(operation: number, answer: (x: Exchange, copied: number) => number): Handler {
-  return (x: Exchange): number => {
+function copying(opcode: number): Handler {
+  return (x) => {
     const a = x.request.take(layout.copyFileRangeIn)
-    const { filesystem } = x
-    const [from, to] = [handle(a.fh_in), handle(a.fh_out)]
-    const length = Math.min(a.len, MAX_COPY)
-    const flags = Number(a.flags)
-    const here = () => {
-      const copied = filesystem.copyFileRange(from, a.off_in, to, a.off_out, length, flags)
-      return copied < 0 ? copied : answer(x, copied)
-    }
-    const target = filesystem.descriptor(to)
-    if (filesystem.readOnly || target < 0) return here()
-    const fd = filesystem.descriptor(from)
-    const job = { operation, fd, to: target, offset: a.off_in, toOffset: a.off_out, length, mode: flags }
-    return x.slowly(job, here)
+    const { filesystem, job } = x
+    if (filesystem.readOnly) return -errno.EROFS
+    const from = filesystem.descriptor(handle(a.fh_in))
+    if (from < 0) return from
+    job.begin(opcode, from, a.off_in, Math.min(a.len, MAX_COPY), Number(a.flags))
+    job.to = filesystem.descriptor(handle(a.fh_out))
+    job.toOffset = a.off_out
+    return job.to < 0 ? job.to : x.slowly()
   }
 }
 
-export const copyFileRange = copying(COPY_FILE_RANGE, (x, copied) =>
-  x.reply.put(layout.writeOut, { size: copied }),
-)
-/** COPY_FILE_RANGE_64 */
-export const copyFileRange64 = copying(COPY_FILE_RANGE_64, (x, copied) =>
-  x.reply.put(layout.copyFileRangeOut, { bytes_copied: copied }),
-)
+export const copyFileRange = copying(COPY_FILE_RANGE)
+export const copyFileRange64 = copying(COPY_FILE_RANGE_64)

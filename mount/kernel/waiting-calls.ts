@@ -1,0 +1,92 @@
+/**
+ * The calls that may have to wait for the disk. A lane makes them, and where there is none the thread that serves
+ * the mount: both know no more than the job says.
+ */
+import { errno } from '../../lib/sys/errno.ts'
+import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } from '../../lib/sys/file.ts'
+import { close } from '../../lib/sys/open.ts'
+import { HEADER_OUT, type Reply } from './codec.ts'
+import { CLOSE, type Job } from './job.ts'
+import {
+  COPY_FILE_RANGE,
+  COPY_FILE_RANGE_64,
+  FALLOCATE,
+  FSYNC,
+  FSYNCDIR,
+  READ,
+  SYNCFS,
+  WRITE,
+} from './opcode.ts'
+import { copyFileRangeOut, writeOut } from './structs.ts'
+
+/** What a thread has to make them with. */
+export interface Desk {
+  readonly request: { readonly bytes: Uint8Array }
+  readonly reply: Reply
+  bytesRead: number
+  bytesWritten: number
+}
+
+/** The length of an answer, or minus the errno. */
+type Call = (job: Job, desk: Desk) => number
+
+/** A file system may give less than there is: only a read of nothing is the end. */
+function read(job: Job, desk: Desk): number {
+  const { bytes } = desk.reply
+  let done = 0
+  while (done < job.length) {
+    const start = HEADER_OUT + done
+    const part = pread(job.fd, bytes.subarray(start), job.length - done, job.offset + done)
+    if (part < 0 && done === 0) return part
+    if (part <= 0) break
+    done += part
+  }
+  desk.bytesRead += done
+  return done
+}
+
+function write(job: Job, desk: Desk): number {
+  const { fd, start, length, offset } = job
+  const written = pwrite(fd, desk.request.bytes.subarray(start, start + length), length, offset)
+  if (written < 0) return written
+  desk.bytesWritten += written
+  return desk.reply.put(writeOut, { size: written })
+}
+
+const sync: Call = (job) => (job.mode === 1 ? fdatasync(job.fd) : fsync(job.fd))
+
+const copy = (job: Job): number =>
+  copyFileRange(job.fd, job.offset, job.to, job.toOffset, job.length, job.mode)
+
+const closing =
+  (call: (fd: number) => number): Call =>
+  ({ fd }) => {
+    const result = call(fd)
+    close(fd)
+    return result
+  }
+
+const calls: Readonly<Record<number, Call>> = {
+  [CLOSE]: closing(() => 0),
+  [READ]: read,
+  [WRITE]: write,
+  [FSYNC]: sync,
+  [FSYNCDIR]: sync,
+  [SYNCFS]: closing(syncfs),
+  [FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
+  [COPY_FILE_RANGE]: (job, { reply }) => {
+    const size = copy(job)
+    return size < 0 ? size : reply.put(writeOut, { size })
+  },
+  [COPY_FILE_RANGE_64]: (job, { reply }) => {
+    const bytes_copied = copy(job)
+    return bytes_copied < 0 ? bytes_copied : reply.put(copyFileRangeOut, { bytes_copied })
+  },
+}
+
+export const call: Call = (job, desk) => calls[job.opcode]?.(job, desk) ?? -errno.ENOSYS
+
+/** Lets go of a job that nobody will do: only these two have a descriptor of their own. */
+export function abandon(job: Job): void {
+  if (job.opcode === CLOSE || job.opcode === SYNCFS) close(job.fd)
+}
