@@ -2,7 +2,7 @@
  * The control process: it alone opens the store and writes the keyring, and it answers the control API on a
  * unix socket. What the doors go by leaves here through the primary.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
@@ -12,6 +12,7 @@ import { formatListen, type Config, type ListenAddress } from '../lib/config.ts'
 import type { Disk } from '../lib/disk.ts'
 import { Disks } from '../lib/disks.ts'
 import { Fault } from '../lib/errors.ts'
+import { makeDirectories } from '../lib/make-directories.ts'
 import { canonicalPlace } from '../lib/roots.ts'
 import { Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
@@ -163,7 +164,7 @@ async function listenOn(server: Server, path: string): Promise<void> {
       `the control socket ${path} has a path of ${length} bytes, a unix socket's is at most ${longestSocketPath}: name a shorter one with --control-socket`,
     )
   }
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+  makeDirectories(dirname(path), 0o755)
   if (await somebodyAnswers(path)) {
     throw new Fault(
       'DaemonRunning',

@@ -2,11 +2,11 @@
  * The process of one mount. The primary says what to mount and when to stop; dying, by whatever signal, takes
  * no door but this one away, and the next process on the same mount point cleans up after it.
  */
-import { mkdirSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../lib/config.ts'
 import { bucketName } from '../lib/disk.ts'
 import { createLog, type Log } from '../lib/log.ts'
+import { makeDirectories } from '../lib/make-directories.ts'
 import { errno, SystemError } from '../lib/sys/errno.ts'
 import { diskSource } from '../mount/disk-source.ts'
 import { defaultMountOptions, type MountSession } from '../mount/engine.ts'
@@ -61,7 +61,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
     // Before mkdir: a dead mount point fails every call on it.
     const detached = await detachDead(mountpoint)
     if (detached > 0) log.warn('mount.recovered', { mountpoint, detached })
-    mkdirSync(mountpoint, { recursive: true, mode: 0o755 })
+    makeDirectories(mountpoint, 0o755)
     const { engine, notes } = chooseEngine(record.engine)
     // What can't be told of changes keeps nothing.
     const timeout = engine.supports.has('notify') ? config.attributeTimeout / 1000 : 0

@@ -5,10 +5,10 @@
  *
  * Started: lock, socket, control, workers, mounts. Stopped: the same in reverse.
  */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatListen, isLoopback, type Config, type ListenAddress } from '../lib/config.ts'
 import { Fault } from '../lib/errors.ts'
+import { makeDirectories } from '../lib/make-directories.ts'
 import type { Log } from '../lib/log.ts'
 import { errno, errnoOf } from '../lib/sys/errno.ts'
 import { lockFile, type Lock } from '../lib/sys/lock.ts'
@@ -69,7 +69,7 @@ interface Worker {
  */
 export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, log } = options
-  mkdirSync(config.state, { recursive: true, mode: 0o711 })
+  makeDirectories(config.state, 0o711)
   const lock = await takeLock(config.state)
   try {
     const socket = openListenSocket(config.listen, { expose: config.expose, whenTaken: options.whenTaken })

@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { bucketName, newDiskId, parseAlias, type Disk, type DiskSettings } from './disk.ts'
 import { Fault } from './errors.ts'
+import { makeDirectories } from './make-directories.ts'
 import { makeMountpoint } from './mountpoint.ts'
 import {
   canonicalDirectory,
@@ -65,7 +66,7 @@ export class Disks {
     const id = newDiskId()
     const alias = this.#freeAlias(wishes.alias ?? null)
     const root = join(this.#places.state, 'disks', id)
-    mkdirSync(dirname(root), { recursive: true, mode: 0o700 })
+    makeDirectories(dirname(root), 0o700)
     mkdirSync(root, { mode: 0o755 })
     return this.#save(this.#fresh(id, alias, 'managed', root, wishes))
   }
@@ -112,7 +113,7 @@ export class Disks {
     if (!wanted.startsWith('/')) throw new Fault('NotADirectory', `${wanted} is not an absolute path`)
     const place = canonicalPlace(wanted)
     const conflict = mountpointConflict(place, disk, this.#places, this.list())
-    if (conflict !== undefined) throw new Fault('RootConflict', conflict)
+    if (conflict !== undefined) throw new Fault('RootConflict', `${conflict}: name another directory`)
     const made = makeMountpoint(place, this.#places.mounts)
     const mountMade = made ?? (place === disk.mountpoint ? disk.mountMade : null)
     return this.#save({ ...disk, mountpoint: place, mountMade, mountReadOnly: readOnly })
@@ -134,7 +135,7 @@ export class Disks {
   async discard(disk: Disk): Promise<void> {
     if (disk.kind !== 'managed') return
     const trash = join(this.#places.state, 'trash')
-    mkdirSync(trash, { recursive: true, mode: 0o700 })
+    makeDirectories(trash, 0o700)
     try {
       renameSync(disk.root, join(trash, basename(disk.root)))
     } catch (thrown) {

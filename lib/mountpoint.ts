@@ -1,8 +1,10 @@
 /** The directory that a disk is mounted on: made where there is none, and removed again if it was we who made it. */
-import { lstatSync, mkdirSync, rmdirSync } from 'node:fs'
+import { lstatSync, opendirSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Fault } from './errors.ts'
+import { makeDirectories } from './make-directories.ts'
 import { contains } from './roots.ts'
+import { isMounted } from './sys/mountinfo.ts'
 import { errnoName, errnoOf } from './sys/errno.ts'
 
 /** Whatever the umask: a mount point is not for everybody to write to while nothing is mounted there. */
@@ -10,13 +12,19 @@ const mode = 0o755
 
 /**
  * Makes the directory `place`, canonical, and what leads to it. Answers the topmost directory that this made
- * below `mounts`, the directory of mounts, or null when `place` was there. Throws NotADirectory.
+ * below `mounts`, the directory of mounts, or null when `place` was there. Throws NotADirectory; RootConflict when
+ * the directory holds anything, which a mount would hide.
  */
 export function makeMountpoint(place: string, mounts: string): string | null {
   try {
-    if (contains(mounts, place)) mkdirSync(mounts, { recursive: true, mode })
-    const made = mkdirSync(place, { recursive: true, mode }) ?? null
+    if (contains(mounts, place)) makeDirectories(mounts, mode)
+    const made = makeDirectories(place, mode)
     if (!lstatSync(place).isDirectory()) throw new Fault('NotADirectory', `${place} is not a directory`)
+    if (made === null && !isMounted(place) && !isEmpty(place))
+      throw new Fault(
+        'RootConflict',
+        `${place} holds files, which a mount would hide: name an empty directory, or one that isn't there yet`,
+      )
     return made
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown
@@ -26,6 +34,15 @@ export function makeMountpoint(place: string, mounts: string): string | null {
     if (code === 'EEXIST' || code === 'ENOTDIR')
       throw new Fault('NotADirectory', `${place} can't be a mount point: a file is in its way`)
     throw new Fault('NotADirectory', `${place} can't be a mount point: it can't be made (${code})`)
+  }
+}
+
+function isEmpty(place: string): boolean {
+  const directory = opendirSync(place)
+  try {
+    return directory.readSync() === null
+  } finally {
+    directory.closeSync()
   }
 }
 

@@ -1,6 +1,7 @@
 /** The daemon in a command's own process. */
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { Fault } from '../../lib/errors.ts'
+import { makeDirectories } from '../../lib/make-directories.ts'
 import { errnoName, errnoOf } from '../../lib/sys/errno.ts'
 import { startPrimary, type Primary, type PrimaryOptions } from '../primary.ts'
 
@@ -31,7 +32,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<Primary> {
 
 function checkState(state: string): void {
   try {
-    mkdirSync(state, { recursive: true, mode: 0o711 })
+    makeDirectories(state, 0o711)
     accessSync(state, constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new Fault(

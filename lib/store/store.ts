@@ -4,10 +4,11 @@
  * damaged piece of its log without a word, and a dropped revocation would open a door again.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Level } from 'level'
 import { Fault } from '../errors.ts'
+import { makeDirectories } from '../make-directories.ts'
 import { schemaVersion, tables, type RecordOf, type TableName } from './records.ts'
 
 /** One change of a batch; a batch happens whole or not at all. */
@@ -43,7 +44,7 @@ export class Store {
    * is of a newer version or when changes that were made are missing.
    */
   static async open(directory: string): Promise<Store> {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectories(directory, 0o700)
     const level = await openLevel(directory)
     try {
       const meta = await readMeta(level, directory)

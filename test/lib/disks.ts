@@ -135,6 +135,12 @@ t.test(
     removeMountpoint(deep.mountpoint ?? '', deep.mountMade ?? '')
     t.same(readdirSync(join(top, 'a/b')), ['kept'])
     writeFileSync(join(top, 'file'), '')
+    await t.rejects(
+      disks.setMount(disk, join(top, 'a/b'), false),
+      { code: 'RootConflict', message: /holds files, which a mount would hide/ },
+      'nothing is covered',
+    )
+    await t.rejects(disks.setMount(disk, '/proc/none', false), { code: 'NotADirectory' }, 'nobody waits')
     await t.rejects(disks.setMount(disk, join(top, 'file'), false), {
       code: 'NotADirectory',
       message: /a file is in its way/,
