@@ -125,6 +125,9 @@ function parseEnvelope<T>(text: string): Envelope<T> {
 
 /** What the API can't say, since it doesn't know that it speaks to this CLI. */
 const remedies: Partial<Record<FaultCode, string>> = {
+  AlreadyMounted: '("twofold umount DISK" ends that)',
+  NoSuchKeyringKey: '("twofold key list" shows the ones there are)',
+  NotMounted: '("twofold mount DISK" mounts it)',
   AliasTaken: '("twofold disk list" shows whose it is)',
   NoSuchDisk: '("twofold disk list" shows the ones there are)',
   NoSuchUser: '("twofold user list DISK" shows the ones there are)',

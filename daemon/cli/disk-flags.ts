@@ -9,6 +9,7 @@ interface SettingFlag extends Flag {
   readonly value: string
   readonly key: keyof Settings
   readonly kind: 'text' | 'number' | 'yes or no'
+  readonly most?: number
 }
 
 const settingFlags: Readonly<Record<string, SettingFlag>> = {
@@ -22,6 +23,7 @@ const settingFlags: Readonly<Record<string, SettingFlag>> = {
   'symlink-depth': {
     key: 'symlinkDepth',
     kind: 'number',
+    most: 40,
     value: 'N',
     doc: 'directory links that one key may pass, 0 to 40 (4)',
   },
@@ -64,13 +66,13 @@ export const diskFlags: Flags = {
 /** The settings that were given; undefined where none was. Throws Usage. */
 export function settingsOf(call: Call): Settings | undefined {
   const given: Record<string, string | number | boolean> = {}
-  for (const [flag, { key, kind, completes }] of Object.entries(settingFlags)) {
+  for (const [flag, { key, kind, completes, most = 0 }] of Object.entries(settingFlags)) {
     const text = call.text(flag)
     if (text === undefined) continue
     if (Array.isArray(completes) && !completes.includes(text))
       throw new Fault('Usage', `--${flag} takes ${completes.join(' or ')}, not "${text}"`)
-    if (kind === 'number' && !/^\d{1,9}$/.test(text))
-      throw new Fault('Usage', `--${flag} takes a whole number, not "${text}"`)
+    if (kind === 'number' && (!/^\d{1,9}$/.test(text) || Number(text) > most))
+      throw new Fault('Usage', `--${flag} takes a whole number of 0 to ${most}, not "${text}"`)
     given[key] = kind === 'text' ? text : kind === 'number' ? Number(text) : text === 'yes'
   }
   // The table above writes no other keys and types than the schema's, which checks them once more.

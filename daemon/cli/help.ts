@@ -16,6 +16,17 @@ Version:      twofold --version
 `
 }
 
+/** What begins with one word: `twofold disk --help`. */
+export function groupHelp(commands: readonly Command[], group: string): string {
+  const members = commands.filter(({ name }) => name.startsWith(`${group} `))
+  return `Usage: twofold ${group} COMMAND [options]
+
+${indented(definitions(members.map(({ name, summary }) => [name, summary] as const)))}
+
+One command:  twofold ${members[0]?.name} --help
+`
+}
+
 export function help(command: Command): string {
   const sections = [`${synopsis(command)}\n\n${command.summary}.`]
   if (command.details !== undefined) sections.push(command.details.trim())

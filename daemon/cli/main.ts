@@ -4,7 +4,7 @@ import { version } from '../../lib/version.ts'
 import { Client } from './client.ts'
 import { Call, type Command } from './command.ts'
 import { commands } from './commands.ts'
-import { help, overview } from './help.ts'
+import { groupHelp, help, overview } from './help.ts'
 import { Output, type Sink } from './output.ts'
 import { parse } from './parse.ts'
 
@@ -19,13 +19,13 @@ export async function twofold(argv: readonly string[], stdout: Sink, stderr: Sin
 }
 
 async function run(table: readonly Command[], argv: readonly string[], output: Output): Promise<number> {
-  const { command, values, positionals } = parse(table, argv)
+  const { command, group, values, positionals } = parse(table, argv)
   if (values.has('version')) {
     output.result({ version }, () => version)
     return 0
   }
   if (command === undefined) {
-    output.text(overview(table))
+    output.text(group === undefined ? overview(table) : groupHelp(table, group))
     return values.has('help') ? 0 : 2
   }
   if (values.has('help')) {

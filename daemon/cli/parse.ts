@@ -6,6 +6,8 @@ import { commonFlags, flagsOf, type Command, type Flags } from './command.ts'
 export interface Typed {
   /** Undefined: no command was named. */
   readonly command: Command | undefined
+  /** The first word that several commands share, where it was named alone and help was asked for. */
+  readonly group: string | undefined
   readonly values: ReadonlyMap<string, readonly (string | true)[]>
   readonly positionals: readonly string[]
 }
@@ -13,8 +15,10 @@ export interface Typed {
 /** Flags that stand where a command would. */
 const versionFlag = { version: { doc: 'print the version' } } as const satisfies Flags
 
-export function parse(commands: readonly Command[], argv: readonly string[]): Typed {
-  const { command, rest } = findCommand(commands, argv)
+export function parse(commands: readonly Command[], typed: readonly string[]): Typed {
+  // "twofold help disk set", as people type it who come from git.
+  const argv = typed[0] === 'help' ? [...typed.slice(1), '--help'] : typed
+  const { command, group, rest } = findCommand(commands, argv)
   const flags: Flags = command === undefined ? { ...versionFlag, ...commonFlags } : flagsOf(command)
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, flag]) => [
@@ -40,15 +44,18 @@ export function parse(commands: readonly Command[], argv: readonly string[]): Ty
   } catch (error) {
     throw new Fault('Usage', usageMessage(error, flags, command))
   }
-  if (command !== undefined && !values.has('help')) checkCount(command, positionals)
-  return { command, values, positionals }
+  if (command !== undefined && !values.has('help')) {
+    checkCount(command, positionals)
+    checkEmpty(command, values, positionals)
+  }
+  return { command, group, values, positionals }
 }
 
 /** A command is named by its first word, or its first two; common flags may stand before it. */
 function findCommand(
   commands: readonly Command[],
   argv: readonly string[],
-): { command: Command | undefined; rest: string[] } {
+): { command: Command | undefined; group?: string; rest: string[] } {
   const words: number[] = []
   for (let i = 0; i < argv.length && words.length < 2; i++) {
     const word = argv[i] ?? ''
@@ -62,6 +69,10 @@ function findCommand(
   const one = argv[first] ?? ''
   const two = second === undefined ? undefined : `${one} ${argv[second]}`
   const command = commands.find(({ name }) => name === two) ?? commands.find(({ name }) => name === one)
+  if (command === undefined && two === undefined && argv.some((word) => word === '--help' || word === '-h')) {
+    const isGroup = commands.some(({ name }) => name.startsWith(`${one} `))
+    if (isGroup) return { command, group: one, rest: argv.filter((_, i) => i !== first) }
+  }
   if (command === undefined) throw new Fault('Usage', unknownCommand(commands, one, two))
   const taken = command.name === two ? [first, second] : [first]
   return { command, rest: argv.filter((_, i) => !taken.includes(i)) }
@@ -72,7 +83,7 @@ function unknownCommand(commands: readonly Command[], one: string, two: string |
   if (group.length > 0) {
     const members = group.map(({ name }) => name.slice(one.length + 1)).join(', ')
     return two === undefined
-      ? `"${one}" wants one of: ${members} (twofold ${one} ${members.split(',')[0]} --help explains)`
+      ? `"${one}" wants one of: ${members} (twofold ${one} --help explains)`
       : `"${two}" is no command; "${one}" has: ${members}`
   }
   const near = nearest(one, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))])
@@ -87,6 +98,11 @@ function usageMessage(error: unknown, flags: Flags, command: Command | undefined
     const near = nearest(unknown.replace(/^-+/, ''), Object.keys(flags))
     return `"${unknown}" is no option here${near === undefined ? '' : `, did you mean "--${near}"?`} ${remedy}`
   }
+  const ambiguous = /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument is ambiguous/.exec(message)?.[1]
+  if (ambiguous !== undefined)
+    return `${ambiguous} wants a value; one that begins with a dash is written ${ambiguous}=-VALUE ${remedy}`
+  const lacking = /^Option '(?:-\w, )?(--[\w-]+) <value>' argument missing/.exec(message)?.[1]
+  if (lacking !== undefined) return `${lacking} wants a value ${remedy}`
   const [sentence] = message.split(/[.\n]\s*/)
   return `${sentence?.replace(/^Option '/, "option '") ?? message} ${remedy}`
 }
@@ -98,6 +114,16 @@ function checkCount(command: Command, positionals: readonly string[]): void {
   const extra = positionals[command.arguments.length]
   if (extra !== undefined && command.arguments.at(-1)?.many === undefined)
     throw new Fault('Usage', `"${extra}" is one argument too many: ${synopsis(command)}`)
+}
+
+/** A variable that a script forgot to set would otherwise mean the directory that it runs in. */
+function checkEmpty(command: Command, values: Typed['values'], positionals: readonly string[]): void {
+  const at = positionals.indexOf('')
+  const { name } = command.arguments[Math.min(at, command.arguments.length - 1)] ?? {}
+  if (at >= 0 && name !== undefined) throw new Fault('Usage', `${name} is empty: ${synopsis(command)}`)
+  for (const [flag, given] of values)
+    if (given.includes(''))
+      throw new Fault('Usage', `--${flag} is empty (twofold ${command.name} --help explains it)`)
 }
 
 /** `twofold share DISK PATH [options]` */

@@ -34,7 +34,8 @@ function existingFile(disk: Disk, path: string): Key {
   try {
     const opened = resolve(root, key)
     if (typeof opened === 'string') {
-      throw opened === 'NoSuchKey' ? none('is no file') : new Fault(opened)
+      if (opened !== 'NoSuchKey') throw new Fault(opened)
+      throw none(isDirectory(root, path) ? 'is a directory, and a link opens one file' : 'is no file there')
     }
     close(opened.fd)
     if (!isFile(opened.stat)) throw none('is no file: a link opens one file')
@@ -42,4 +43,12 @@ function existingFile(disk: Disk, path: string): Key {
   } finally {
     root.close()
   }
+}
+
+function isDirectory(root: Root, path: string): boolean {
+  const key = parseKey(path.endsWith('/') ? path : `${path}/`)
+  const opened = key === undefined ? 'NoSuchKey' : resolve(root, key)
+  if (typeof opened === 'string') return false
+  close(opened.fd)
+  return true
 }

@@ -325,6 +325,7 @@ t.test('every command answers', async (t) => {
     t.match(await json('share', 'data', 'deep/file.txt'), { expiresIn: 86400, url: /^http/ })
     t.equal((await call('share', 'data', 'deep/file.txt', '--expires', '9999999')).status, 2)
     t.equal((await call('share', 'data', 'nothing')).status, 3)
+    t.match(await call('share', 'data', 'deep'), { status: 3, stderr: /"deep" is a directory/ })
   })
 
   t.test('mounts', { skip: cannotMount }, async (t) => {
@@ -355,7 +356,13 @@ t.test('every command answers', async (t) => {
     writeFileSync(join(top, 'far', 'note'), '')
     t.equal((await call('umount', 'data')).status, 0)
     t.same(readdirSync(join(top, 'far')), ['note'], 'and nothing that holds anything')
-    t.equal((await call('umount', 'data')).status, 5)
+    t.match(await call('umount', 'data'), { status: 5, stderr: /"twofold mount DISK" mounts it/ })
+    t.match(await call('umount', elsewhere), { status: 3, stderr: /no disk of this daemon is mounted on/ })
+    t.match(await call('mount', 'data', dirname(data)), { status: 5, stderr: /overlaps .*: name another/ })
+  })
+
+  t.test('metrics', async (t) => {
+    t.match((await call('metrics')).stdout, /^twofold_process_up\{process="primary"\} 1$/m)
   })
 
   t.test('keys', async (t) => {

@@ -37,6 +37,9 @@ export const diskSet: Command = {
     if (!settings && !tags && root === undefined && alias === undefined && untag.length === 0 && !noAlias)
       throw new Fault('Usage', 'nothing to change was named: twofold disk set --help lists what can be')
     if (noAlias && alias !== undefined) throw new Fault('Usage', '--alias and --no-alias exclude each other')
+    const both = untag.find((name) => tags !== undefined && Object.hasOwn(tags, name))
+    if (both !== undefined)
+      throw new Fault('Usage', `--tag ${both}=... and --untag ${both} exclude each other`)
     const changesTags = tags !== undefined || untag.length > 0
     const before = changesTags ? (await call.client.ask('showDisk', { id })).tags : {}
     const kept = Object.entries({ ...before, ...tags }).filter(([name]) => !untag.includes(name))

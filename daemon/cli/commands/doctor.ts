@@ -1,7 +1,8 @@
-import { realpathSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { loadConfig } from '../../../lib/config.ts'
 import { defaultSettings } from '../../../lib/disk.ts'
 import { Fault } from '../../../lib/errors.ts'
+import { canonicalDirectory } from '../../../lib/roots.ts'
 import type { DiskView, StatusView } from '../../control/schema.ts'
 import type { Finding } from '../checks/check.ts'
 import { directoryFindings } from '../checks/directory.ts'
@@ -125,11 +126,12 @@ function examine(call: Call, status: StatusView | undefined): Section[] {
 }
 
 function canonical(path: string, typed: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    throw new Fault('NoSuchDisk', `"${typed}" is neither a disk nor a directory`)
-  }
+  if (!existsSync(path))
+    throw new Fault(
+      'NoSuchDisk',
+      `"${typed}" is neither a disk nor a directory: "twofold disk list" shows the disks`,
+    )
+  return canonicalDirectory(path)
 }
 
 function diskFindings({ offlineReason, mount, name }: DiskView): Finding[] {

@@ -1,3 +1,4 @@
+import { Fault } from '../../../lib/errors.ts'
 import type { Command } from '../command.ts'
 
 export const umount: Command = {
@@ -13,7 +14,13 @@ export const umount: Command = {
 
     async function mountedAt(path: string): Promise<string> {
       const disks = await call.client.everyDisk()
-      return disks.find(({ mount }) => mount?.mountpoint === path)?.id ?? named
+      const found = disks.find(({ mount }) => mount?.mountpoint === path)
+      if (found === undefined)
+        throw new Fault(
+          'NoSuchDisk',
+          `no disk of this daemon is mounted on ${path}: "twofold status" shows where they are`,
+        )
+      return found.id
     }
   },
 }

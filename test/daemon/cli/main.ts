@@ -34,15 +34,36 @@ t.test('every command explains itself, exit statuses included', async (t) => {
   }
 })
 
+t.test('help is found where people look for it', async (t) => {
+  t.equal((await run('help')).stdout, (await run('--help')).stdout)
+  t.equal((await run('help', 'disk', 'set')).stdout, (await run('disk', 'set', '-h')).stdout)
+  for (const words of [
+    ['disk', '--help'],
+    ['help', 'disk'],
+  ]) {
+    const { status, stdout } = await run(...words)
+    t.equal(status, 0)
+    for (const { name } of commands) t.equal(stdout.includes(`  ${name} `), name.startsWith('disk '), name)
+  }
+})
+
 t.test('a mistake in the call is one line with the remedy, and status 2', async (t) => {
   for (const [argv, expected] of [
     [['completio'], /"completio" is no command, did you mean "completion"/],
     [['completion'], /SHELL is missing: twofold completion SHELL/],
     [['completion', 'bash', 'zsh'], /"zsh" is one argument too many/],
     [['completion', '--stat', 'x'], /"--stat" is no option here, did you mean "--state"/],
-    [['completion', 'bash', '--state'], /'--state <value>' argument missing/],
+    [['completion', 'bash', '--state'], /--state wants a value/],
     [['completion', 'csh'], /"csh" is no shell/],
     [['--nonsense'], /"--nonsense" is no option here/],
+    [['disk'], /"disk" wants one of: adopt, .*twofold disk --help explains/],
+    [['disk', 'adopt', ''], /DIRECTORY is empty: twofold disk adopt DIRECTORY/],
+    [['user', 'add', 'data', ''], /NAME is empty/],
+    [['disk', 'create', 'data', '--region', ''], /--region is empty/],
+    [['disk', 'create', 'data', '--symlink-depth', '-1'], /is written --symlink-depth=-VALUE/],
+    [['disk', 'create', 'data', '--symlink-depth', '41'], /takes a whole number of 0 to 40, not "41"/],
+    [['disk', 'set', 'data', '--tag', 'a=b', '--untag', 'a'], /exclude each other/],
+    [['help', 'nonsense'], /"nonsense" is no command/],
   ] as const) {
     const { status, stdout, stderr } = await run(...argv)
     t.equal(status, 2, argv.join(' '))
