@@ -73,10 +73,14 @@ async function start(config: Config, record: MountRecord): Promise<void> {
       entryTimeout: timeout,
       birthTimes: config.birthTimes === 'on',
       passthrough: config.passthrough === 'auto',
+      locks: config.locks,
       trace: config.mountTrace === 'on',
       allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',
     })
-    const said = session.notice === null ? notes : [...notes, session.notice]
+    const said = [...notes]
+    if (session.notice !== null) said.push(session.notice)
+    if (config.locks === 'host' && !engine.supports.has('hostLocks'))
+      said.push(`locks stay in the mount: the engine ${engine.name} can't pass them on to the host`)
     const { passthrough } = session
     log.info('mount.mounted', { mountpoint, engine: engine.name, passthrough, notes: said })
     report({ state: 'mounted', engine: engine.name, passthrough, notes: said })

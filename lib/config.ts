@@ -287,6 +287,14 @@ export const settings = {
     default: 'auto',
     doc: 'auto: reads and writes of a mount go to the file straight, where kernel and host can. off: all come by the daemon, and are counted.',
   }),
+  locks: setting<'mount' | 'host'>({
+    flag: 'locks',
+    env: 'TWOFOLD_LOCKS',
+    key: 'locks',
+    parse: oneOf('mount', 'host'),
+    default: 'mount',
+    doc: 'Whom locks taken in a mount keep out. mount: others in that mount. host: programs in the directory too, which the engine fuse-native can not.',
+  }),
   mountTrace: setting<'on' | 'off'>({
     flag: 'mount-trace',
     env: 'TWOFOLD_MOUNT_TRACE',

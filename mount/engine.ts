@@ -22,6 +22,7 @@ export type EngineName = 'kernel' | 'fuse-native'
  * - `removedDirectories`: a directory that is open and removed can still be asked for its attributes
  * - `renameFlags`: RENAME_NOREPLACE and RENAME_EXCHANGE
  * - `fallocate`, `seekHole`, `copyFileRange`, `tmpfile`, `syncfs`, `acl`
+ * - `hostLocks`: locks can be the host's, so that programs there and in the mount exclude each other
  * - `xattrFlags`: XATTR_CREATE and XATTR_REPLACE
  * - `longPaths`: paths up to PATH_MAX of the mount itself
  * - `passthrough`: reads and writes can bypass us
@@ -33,6 +34,7 @@ export type Feature =
   | 'caller'
   | 'copyFileRange'
   | 'fallocate'
+  | 'hostLocks'
   | 'inodes64'
   | 'linkIdentity'
   | 'longPaths'
@@ -66,6 +68,8 @@ export interface MountOptions {
   readonly birthTimes: boolean
   /** Let reads and writes bypass us where engine, kernel and host can. */
   readonly passthrough: boolean
+  /** Who keeps locks: the kernel, among the programs of one mount, or the host, among all of them and its own. */
+  readonly locks: 'mount' | 'host'
   /** Print one line a request and reply. */
   readonly trace: boolean
   /** Threads that serve requests, where the engine has more than one. 0: the engine's choice. */
@@ -80,6 +84,7 @@ export const defaultMountOptions: MountOptions = {
   allowOther: process.getuid?.() === 0,
   birthTimes: true,
   passthrough: true,
+  locks: 'mount',
   trace: false,
   threads: 0,
 }

@@ -54,3 +54,6 @@ export function must(result: number, syscall: string, path?: CPath): number {
 
 /** Where a buffer lies, for a struct that points at others. The buffer must outlive the call that is given it. */
 export const addressOf = (buffer: Uint8Array): bigint => koffi.address(buffer)
+
+/** Where a function of the C library lies, for those who hand it to the kernel. */
+export const addressOfFunction = (name: string): bigint => koffi.address(libc.symbol(name))

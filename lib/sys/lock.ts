@@ -1,12 +1,67 @@
-/** flock(2): who holds the lock is who lives; it ends with the process, however that ends. */
+/**
+ * Locks on files. flock(2) and F_OFD_SETLK locks belong to an open file description: they end with it, and thus with
+ * the processes that have it open, however those end.
+ */
 import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { errno } from './errno.ts'
 import { declare, must } from './libc.ts'
 
-const flock = declare<[fd: number, operation: number]>('int flock(int fd, int operation)')
+/** `operation`: of LOCK. -EAGAIN: another holds it, and NB was given. */
+export const flock = declare<[fd: number, operation: number]>('int flock(int fd, int operation)')
 /** sys/file.h */
-const LOCK_EX = 2
-const LOCK_NB = 4
+export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const
+
+/** Types of range locks (asm-generic/fcntl.h). */
+export const F = { RDLCK: 0, WRLCK: 1, UNLCK: 2 } as const
+
+/** Bytes of a file; `length` 0 reaches to its end, wherever that will be. */
+export interface RangeLock {
+  /** Of F. */
+  type: number
+  start: bigint
+  length: bigint
+  /** Who holds it; -1 where an open file description does. */
+  pid: number
+}
+
+const F_OFD_GETLK = 36
+const F_OFD_SETLK = 37
+const F_OFD_SETLKW = 38
+const fcntl = declare<[fd: number, command: number, lock: Uint8Array]>(
+  'int fcntl(int fd, int command, void *lock)',
+)
+/** struct flock of 64-bit Linux: i16 type, i16 whence, i64 start, i64 length, i32 pid. */
+const buffer = Buffer.alloc(32)
+const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
+function fill(type: number, start: bigint, length: bigint): void {
+  view.setInt16(0, type, true)
+  view.setBigInt64(8, start, true)
+  view.setBigInt64(16, length, true)
+  view.setInt32(24, 0, true)
+}
+
+/**
+ * Locks or unlocks a range for the descriptor's open file description: 0, or minus the errno. -EAGAIN: another
+ * holds it, and `waits` is false. -EINTR: a signal ended the wait. -EBADF: the descriptor doesn't read, or doesn't
+ * write, as the type wants.
+ */
+export function lockRange(fd: number, type: number, start: bigint, length: bigint, waits: boolean): number {
+  fill(type, start, length)
+  return fcntl(fd, waits ? F_OFD_SETLKW : F_OFD_SETLK, buffer)
+}
+
+/** Puts what is in the way of `lock` into it, or UNLCK when nothing is: 0, or minus the errno. */
+export function testRange(fd: number, lock: RangeLock): number {
+  fill(lock.type, lock.start, lock.length)
+  const result = fcntl(fd, F_OFD_GETLK, buffer)
+  if (result < 0) return result
+  lock.type = view.getInt16(0, true)
+  if (lock.type === F.UNLCK) return 0
+  lock.start = view.getBigInt64(8, true)
+  lock.length = view.getBigInt64(16, true)
+  lock.pid = view.getInt32(24, true)
+  return 0
+}
 
 export type Lock =
   /** Processes that inherit `fd` hold it too: it is free when the last of them has ended. */
@@ -17,7 +72,7 @@ export type Lock =
 /** Takes the lock on `file` (made when absent, mode 0600) and writes our pid into it, or says who has it. */
 export function lockFile(file: string): Lock {
   const fd = openSync(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
-  const result = flock(fd, LOCK_EX | LOCK_NB)
+  const result = flock(fd, LOCK.EX | LOCK.NB)
   if (result === -errno.EAGAIN) {
     const text = Buffer.alloc(16)
     const length = readSync(fd, text, 0, text.length, 0)

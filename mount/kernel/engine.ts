@@ -15,12 +15,14 @@ import { notifyEntries } from './notify.ts'
 import { Figures, USAGE } from './figures.ts'
 import { laneMemory, usualLanes } from './lanes.ts'
 import { OPCODES } from './opcode.ts'
+import { lockWaitBytes } from './lock-waits.ts'
 import { opcodeName } from './opcodes.ts'
 import {
   maxTransfer,
   type FromThread,
   type KnockerStart,
   type LaneStart,
+  type LockStart,
   type ThreadStart,
   type ToThread,
 } from './thread-messages.ts'
@@ -51,6 +53,7 @@ class KernelSession implements MountSession {
   readonly #passthrough: boolean
   /** Started when it is first needed. */
   #knocker: Worker | null = null
+  #lockThread: Worker | null = null
   readonly #knocks = new SharedArrayBuffer(4)
   #nextQuestion = 1
   readonly #questions = new Map<number, Question>()
@@ -65,6 +68,7 @@ class KernelSession implements MountSession {
     const memory = laneMemory(maxTransfer)
     const figures = new SharedArrayBuffer((1 + lanes) * Figures.bytes)
     this.#figures = Array.from({ length: 1 + lanes }, (_, thread) => new Figures(figures, thread))
+    const locks = options.locks === 'host' ? new SharedArrayBuffer(lockWaitBytes) : null
     const start: ThreadStart = {
       device,
       disk,
@@ -72,6 +76,7 @@ class KernelSession implements MountSession {
       figures,
       memory,
       lanes,
+      locks,
     }
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: start })
     const laneThreads: Worker[] = []
@@ -88,6 +93,12 @@ class KernelSession implements MountSession {
       arrival.catch(fail)
       arrivals.push(arrival)
     }
+    const startLocks = () => {
+      if (locks === null) return
+      const workerData: LockStart = { locks }
+      this.#lockThread = new Worker(new URL('./lock-thread.js', import.meta.url), { workerData })
+      this.#lockThread.on('error', (error) => fail(error))
+    }
     const { promise: ready, resolve: isReady, reject: isNot } = withResolvers()
     this.ready = ready
     let ended: number | null = null
@@ -95,6 +106,7 @@ class KernelSession implements MountSession {
       if (message.type === 'ready') Promise.all(arrivals).then(() => isReady(), isNot)
       else if (message.type === 'lane') startLane()
       else if (message.type === 'present') return
+      else if (message.type === 'locks') startLocks()
       else if (message.type === 'notice') this.notice ??= message.text
       else if (message.type === 'fault') process.emitWarning(message.text)
       else if (message.type === 'resolved') this.#questions.get(message.id)?.resolve(message.nodes)
@@ -112,8 +124,8 @@ class KernelSession implements MountSession {
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
         // One that hangs in a call ends when the call does; until then the process can't end as usual.
-        const helpers = this.#knocker === null ? laneThreads : [...laneThreads, this.#knocker]
-        void Promise.all(helpers.map((helper) => helper.terminate())).then(() => {
+        const helpers = [...laneThreads, this.#knocker, this.#lockThread]
+        void Promise.all(helpers.map((helper) => helper?.terminate())).then(() => {
           close(device)
           process.off('exit', leave)
           process.off('uncaughtExceptionMonitor', report)
@@ -240,6 +252,7 @@ export const kernelEngine: Engine = {
     'caller',
     'copyFileRange',
     'fallocate',
+    'hostLocks',
     'inodes64',
     'linkIdentity',
     'longPaths',

@@ -6,6 +6,7 @@ import { noChanges, type Entry, type Filesystem, type HandleId, type Opened } fr
 import type { Backings } from './backings.ts'
 import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './codec.ts'
 import { DirentPacker } from './dirent.ts'
+import type { HostLocks } from './host-locks.ts'
 import { Job } from './job.ts'
 import { DEFERRED, type Lanes } from './lanes.ts'
 import { call } from './waiting-calls.ts'
@@ -41,6 +42,8 @@ export class Exchange {
   bytesWritten = 0
   /** Where slow calls go; null: they are done here. */
   lanes: Lanes | null = null
+  /** null: locks are the kernel's. */
+  locks: HostLocks | null = null
   /** Called by STATFS, which is how our own process knocks at a thread that waits in read(2). */
   onKnock: () => void = () => {}
 

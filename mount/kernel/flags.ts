@@ -81,6 +81,10 @@ export const FATTR = {
 
 export const GETATTR_FH = 1 << 0
 export const FSYNC_FDATASYNC = 1 << 0
+/** fuse_lk_in.lk_flags: flock(2), not a range. */
+export const LK_FLOCK = 1 << 0
+/** fuse_release_in.release_flags */
+export const RELEASE = { FLUSH: 1 << 0, FLOCK_UNLOCK: 1 << 1 } as const
 export const OPEN_KILL_SUIDGID = 1 << 0
 export const SETXATTR_ACL_KILL_SGID = 1 << 0
 export const NOTIFY_EXPIRE_ONLY = 1 << 0

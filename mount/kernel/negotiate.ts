@@ -18,6 +18,8 @@ export interface Offer {
 }
 
 export interface Wishes {
+  /** Locks come to us, not to the kernel. */
+  readonly locks: boolean
   readonly passthrough: boolean
   /** How many stacked file systems may lie below: 1, or 2 where the root itself lies on a stacked one. */
   readonly stackDepth: number
@@ -69,7 +71,7 @@ const blank: ValueOf<typeof initOut> = {
 export function negotiate(offer: Offer, wishes: Wishes): Settled {
   if (offer.major > MAJOR) return { kind: 'again', out: blank }
   if (offer.major < MAJOR || offer.minor < LEAST_MINOR) return { kind: 'refused', errno: errno.EPROTO }
-  const flags = offer.flags & wanted
+  const flags = offer.flags & (wanted | (wishes.locks ? INIT.POSIX_LOCKS | INIT.FLOCK_LOCKS : 0))
   const extended = (flags & INIT.INIT_EXT) !== 0
   const offered2 = extended ? offer.flags2 : 0
   const flags2 = offered2 & (INIT2.HAS_EXPIRE_ONLY | (wishes.passthrough ? INIT2.PASSTHROUGH : 0))

@@ -23,6 +23,12 @@ export function invalidateNode(device: number, node: number): number {
   return send(device, NOTIFY.INVAL_INODE, notifyInvalInode.size)
 }
 
+/** Attributes of a node alone, which any thread may do: the kernel waits for nobody. */
+export function invalidateAttributes(device: number, node: number): number {
+  notifyInvalInode.write(view, HEADER_OUT, { ino: node, off: -1, len: 0 })
+  return send(device, NOTIFY.INVAL_INODE, notifyInvalInode.size)
+}
+
 /** A name in a directory, and the directory's own attributes. */
 export function invalidateEntry(device: number, parent: number, name: Uint8Array): number {
   const { size } = notifyInvalEntry

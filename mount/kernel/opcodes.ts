@@ -19,6 +19,7 @@ import * as attributes from './operations/attributes.ts'
 import * as data from './operations/data.ts'
 import * as directories from './operations/directories.ts'
 import * as files from './operations/files.ts'
+import * as locks from './operations/locks.ts'
 import * as names from './operations/names.ts'
 import * as xattrs from './operations/xattrs.ts'
 import * as layout from './structs.ts'
@@ -53,10 +54,12 @@ const rows: readonly Opcode[] = [
   opcode(28, 'READDIR', layout.readdirIn, 0, null, directories.readdir),
   opcode(29, 'RELEASEDIR', layout.releaseIn, 0, null, directories.releasedir),
   opcode(FSYNCDIR, 'FSYNCDIR', layout.fsyncIn, 0, null, data.fsyncdir),
+  opcode(31, 'GETLK', layout.lkIn, 0, layout.lkOut, locks.getlk),
+  opcode(32, 'SETLK', layout.lkIn, 0, null, locks.setlk),
+  opcode(33, 'SETLKW', layout.lkIn, 0, null, locks.setlkw),
   opcode(34, 'ACCESS', layout.accessIn, 0, null, attributes.access),
   opcode(35, 'CREATE', layout.createIn, 1, entryOut, files.create),
-  // Whoever is interrupted waits for the answer that is on its way: nothing here waits for anything but the disk.
-  opcode(36, 'INTERRUPT', layout.interruptIn, 0, null, () => 0, false),
+  opcode(36, 'INTERRUPT', layout.interruptIn, 0, null, locks.interrupt, false),
   opcode(42, 'BATCH_FORGET', layout.batchForgetIn, 0, null, names.batchForget, false),
   opcode(FALLOCATE, 'FALLOCATE', layout.fallocateIn, 0, null, data.fallocate),
   opcode(44, 'READDIRPLUS', layout.readdirIn, 0, null, directories.readdirplus),
@@ -76,12 +79,9 @@ const rows: readonly Opcode[] = [
   ),
 ]
 
-/** The header's numbers of what we leave to the kernel, for the trace: locks, and what is answered with ENOSYS. */
+/** The header's numbers of what has no row, for the trace. */
 const without: Readonly<Record<number, string>> = {
   26: 'INIT',
-  31: 'GETLK',
-  32: 'SETLK',
-  33: 'SETLKW',
   37: 'BMAP',
   38: 'DESTROY',
   39: 'IOCTL',

@@ -120,7 +120,7 @@ export class Session {
       const { out } = settled
       this.#x.setxattrExtended = (out.flags & INIT.SETXATTR_EXT) !== 0
       backings.enabled = (out.flags2 & INIT2.PASSTHROUGH) !== 0
-      backings.noFlush = offer.minor >= 35
+      backings.noFlush = offer.minor >= 35 && this.#x.locks === null
       this.#ready = true
     }
     return reply.put(initOut, settled.out)

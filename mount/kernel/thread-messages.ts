@@ -17,6 +17,14 @@ export interface ThreadStart {
   readonly memory: LaneMemory
   /** How many lanes there may be. */
   readonly lanes: number
+  /** `lockWaitBytes` of it; null: locks are the kernel's. */
+  readonly locks: SharedArrayBuffer | null
+}
+
+/** What the thread that waits for locks is started with. */
+export interface LockStart {
+  /** `lockWaitBytes` of it. */
+  readonly locks: SharedArrayBuffer
 }
 
 /** What a lane is started with. */
@@ -42,6 +50,8 @@ export type FromThread =
   | { readonly type: 'lane' }
   /** A lane is there. */
   | { readonly type: 'present' }
+  /** Somebody waits for a lock on the host: the thread for it is wanted. */
+  | { readonly type: 'locks' }
   /** Something to say once. */
   | { readonly type: 'notice'; readonly text: string }
   /** A bug of ours. */

@@ -15,7 +15,9 @@ import { validity } from './codec.ts'
 import { Exchange } from './exchange.ts'
 import { Intake } from './intake.ts'
 import { Figures, USAGE } from './figures.ts'
+import { HostLocks } from './host-locks.ts'
 import { Lanes } from './lanes.ts'
+import { LockWaits } from './lock-waits.ts'
 import { opcodeName } from './opcodes.ts'
 import { Session } from './session.ts'
 import { maxTransfer, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
@@ -37,6 +39,9 @@ const exchange = new Exchange(
 )
 
 exchange.birthTimes = options.birthTimes
+if (start.locks !== null) {
+  exchange.locks = new HostLocks(filesystem, new LockWaits(start.locks, () => tell({ type: 'locks' })))
+}
 exchange.onKnock = () => {
   const { nodes, handles, descriptors } = filesystem.usage()
   const { usage } = figures
@@ -72,7 +77,12 @@ const intake = new Intake(device)
 const session = new Session(
   intake,
   exchange,
-  { passthrough: options.passthrough, stackDepth: stacked ? 2 : 1, maxWrite: maxTransfer },
+  {
+    locks: start.locks !== null,
+    passthrough: options.passthrough,
+    stackDepth: stacked ? 2 : 1,
+    maxWrite: maxTransfer,
+  },
   figures,
   {
     ready() {
@@ -93,6 +103,7 @@ const session = new Session(
 const ended = session.run()
 // A call that hangs has its descriptors still, which must not become another file's.
 if (lanes.stop()) {
+  exchange.locks?.close()
   filesystem.close()
   intake.close()
 }

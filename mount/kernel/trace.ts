@@ -1,7 +1,7 @@
 /** `--trace`: one readable line a request and a reply. */
 import { errnoName } from '../../lib/sys/errno.ts'
 import { HEADER_OUT, type Reply, type Request } from './codec.ts'
-import { describeFlags, FATTR, FOPEN, INIT, INIT2, WRITE } from './flags.ts'
+import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './flags.ts'
 import { DEFERRED } from './lanes.ts'
 import { opcodeName, opcodes } from './opcodes.ts'
 import * as layout from './structs.ts'
@@ -10,6 +10,7 @@ import type { Struct } from './wire.ts'
 /** Fields whose bits have names, by struct. */
 const flagged: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'fuse_setattr_in.valid': FATTR,
+  'fuse_release_in.release_flags': RELEASE,
   'fuse_open_out.open_flags': FOPEN,
   'fuse_write_in.write_flags': WRITE,
   'fuse_init_in.flags': INIT,

@@ -21,6 +21,7 @@ import t, { type Test } from 'tap'
 import { UTIME_OMIT, utimesFd } from '../../lib/sys/attributes.ts'
 import { errno } from '../../lib/sys/errno.ts'
 import { fallocate, lseek, SEEK } from '../../lib/sys/file.ts'
+import { F, lockRange } from '../../lib/sys/lock.ts'
 import { AT_FDCWD, O, openat2, RENAME, renameat2 } from '../../lib/sys/open.ts'
 import type { Feature } from '../../mount/engine.ts'
 import { fuseNativeEngine } from '../../mount/native.ts'
@@ -48,6 +49,13 @@ const shown: Partial<Record<Feature, Shown>> = {
     const fd = openSync(at('fallocate'), 'w')
     t.equal(fallocate(fd, 0, 0, 4096), -errno.EOPNOTSUPP)
     closeSync(fd)
+  },
+  hostLocks(t, at, host) {
+    const [here, there] = [openSync(at('locked'), 'w'), openSync(host('locked'), 'w')]
+    t.equal(lockRange(here, F.WRLCK, 0n, 0n, false), 0)
+    t.equal(lockRange(there, F.WRLCK, 0n, 0n, false), 0)
+    closeSync(here)
+    closeSync(there)
   },
   inodes64(t, at, host) {
     writeFileSync(at('inode'), '')
@@ -113,7 +121,7 @@ const reason = process.getuid?.() === 0 ? fuseNativeEngine.unavailable() : 'need
 t.test('what fuse-native does without', { skip: reason ?? false }, async (t) => {
   const directory = t.testdir({ root: {}, mount: {} })
   const [root, mountpoint] = [join(directory, 'root'), join(directory, 'mount')]
-  const mount = await mounted(root, mountpoint, { engine: 'fuse-native' })
+  const mount = await mounted(root, mountpoint, { engine: 'fuse-native', locks: 'host' })
   try {
     for (const feature of Object.keys(lacks) as Feature[]) {
       const show = shown[feature]

@@ -1,7 +1,8 @@
 /** Operations that open and close files. */
+import { errno } from '../../../lib/sys/errno.ts'
 import { HEADER_OUT, putEntry } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { OPEN_KILL_SUIDGID } from '../flags.ts'
+import { OPEN_KILL_SUIDGID, RELEASE } from '../flags.ts'
 import { handle } from '../opcode.ts'
 import { createIn, flushIn, openIn, openOut, releaseIn } from '../structs.ts'
 import { killPrivileges } from './attributes.ts'
@@ -43,10 +44,18 @@ export function tmpfile(x: Exchange): number {
   return created(x, filesystem.tmpfile(request.node, a.flags, a.mode, request.caller, entry, opened), a.flags)
 }
 
-export const flush = (x: Exchange): number => x.filesystem.flush(handle(x.request.take(flushIn).fh))
+export function flush(x: Exchange): number {
+  const a = x.request.take(flushIn)
+  const result = x.filesystem.flush(handle(a.fh))
+  if (x.locks === null) return result
+  // Each close is to be heard of, whatever the file system has to say to it.
+  x.locks.flushed(x.request.node, a.lock_owner)
+  return result === -errno.ENOSYS ? 0 : result
+}
 
 export function release(x: Exchange): number {
   const a = x.request.take(releaseIn)
+  x.locks?.released(x.request.node, handle(a.fh), (a.release_flags & RELEASE.FLOCK_UNLOCK) !== 0)
   x.backings.released(x.request.node)
   x.filesystem.release(handle(a.fh))
   return 0

@@ -31,7 +31,7 @@ t.test('whatever a kernel offers, we take what it has and what we know, or refus
       flags: next(),
       flags2: next(),
     }
-    const settled = negotiate(offer, { passthrough: true, stackDepth: 1, maxWrite: 1 << 20 })
+    const settled = negotiate(offer, { locks: true, passthrough: true, stackDepth: 1, maxWrite: 1 << 20 })
     if (offer.major > 7) {
       if (settled.kind !== 'again' || settled.out.major !== 7) t.fail('a newer major version is asked again')
     } else if (offer.major < 7 || offer.minor < LEAST_MINOR) {

@@ -1,0 +1,200 @@
+/**
+ * Programs that wait for a lock on the host. The serving thread notes them here, and one thread of their own waits
+ * for all of them (lock-thread.ts), however many they are: it answers the kernel when a lock is had, or with EINTR
+ * when the kernel says that the program was interrupted.
+ *
+ * A place in the shared memory goes from FREE to WAITING and INTERRUPTED by the serving thread, to ANSWERED by the
+ * other one, and to FREE by the first again.
+ */
+import type { NodeId } from '../filesystem.ts'
+
+const PLACES = 1024
+const PLACE_BYTES = 64
+/** Int32 words before the places: the first counts what was put. */
+const CONTROL_WORDS = 16
+
+const FREE = 0
+const WAITING = 1
+const INTERRUPTED = 2
+const ANSWERED = 3
+
+/** The request that waits, and for what. */
+export interface LockWait {
+  uniqueLow: number
+  uniqueHigh: number
+  /** The device's descriptor that brought it, and that alone takes its answer. */
+  device: number
+  node: NodeId
+  /** Whose descriptor the lock is taken through. */
+  fd: number
+  /** flock(2) instead of a range. */
+  whole: boolean
+  /** Of F. */
+  type: number
+  start: bigint
+  /** 0: to the end. */
+  length: bigint
+}
+
+export const emptyWait = (): LockWait => ({
+  uniqueLow: 0,
+  uniqueHigh: 0,
+  device: -1,
+  node: 0 as NodeId,
+  fd: -1,
+  whole: false,
+  type: 0,
+  start: 0n,
+  length: 0n,
+})
+
+class Places {
+  static readonly bytes = CONTROL_WORDS * 4 + PLACES * PLACE_BYTES
+  readonly words: Int32Array
+  readonly #view: DataView
+
+  constructor(shared: SharedArrayBuffer) {
+    this.words = new Int32Array(shared)
+    this.#view = new DataView(shared)
+  }
+
+  /** The word that holds a place's state. */
+  word(place: number): number {
+    return CONTROL_WORDS + (place * PLACE_BYTES) / 4
+  }
+
+  state(place: number): number {
+    return Atomics.load(this.words, this.word(place))
+  }
+
+  set(place: number, state: number): void {
+    Atomics.store(this.words, this.word(place), state)
+  }
+
+  write(place: number, wait: LockWait): void {
+    const at = this.word(place) * 4
+    const view = this.#view
+    view.setUint32(at + 4, wait.uniqueLow)
+    view.setUint32(at + 8, wait.uniqueHigh)
+    view.setInt32(at + 12, wait.device)
+    view.setFloat64(at + 16, wait.node)
+    view.setInt32(at + 24, wait.fd)
+    view.setUint32(at + 28, wait.whole ? 1 : 0)
+    view.setInt32(at + 32, wait.type)
+    view.setBigInt64(at + 40, wait.start)
+    view.setBigInt64(at + 48, wait.length)
+  }
+
+  read(place: number): LockWait {
+    const at = this.word(place) * 4
+    const view = this.#view
+    return {
+      uniqueLow: view.getUint32(at + 4),
+      uniqueHigh: view.getUint32(at + 8),
+      device: view.getInt32(at + 12),
+      node: view.getFloat64(at + 16) as NodeId,
+      fd: view.getInt32(at + 24),
+      whole: view.getUint32(at + 28) === 1,
+      type: view.getInt32(at + 32),
+      start: view.getBigInt64(at + 40),
+      length: view.getBigInt64(at + 48),
+    }
+  }
+}
+
+export const lockWaitBytes = Places.bytes
+
+/** The serving thread's end. */
+export class LockWaits {
+  readonly #places: Places
+  readonly #free = Array.from({ length: PLACES }, (_, index) => PLACES - 1 - index)
+  readonly #waiting = new Map<number, { readonly wait: LockWait; readonly ended: () => void }>()
+  readonly #summon: () => void
+  #summoned = false
+
+  /** `summon` asks for the thread to be started. */
+  constructor(shared: SharedArrayBuffer, summon: () => void) {
+    this.#places = new Places(shared)
+    this.#summon = summon
+  }
+
+  /**
+   * Whether the request will be answered by the other thread: false when too many wait. `ended` is called by
+   * `collect` some time after it was.
+   */
+  add(wait: LockWait, ended: () => void): boolean {
+    const place = this.#free.pop()
+    if (place === undefined) return false
+    this.#places.write(place, wait)
+    this.#places.set(place, WAITING)
+    this.#waiting.set(place, { wait: { ...wait }, ended })
+    Atomics.add(this.#places.words, 0, 1)
+    Atomics.notify(this.#places.words, 0)
+    if (!this.#summoned) this.#summon()
+    this.#summoned = true
+    return true
+  }
+
+  /** The program that waits with this request is to wait no more. */
+  interrupt(uniqueLow: number, uniqueHigh: number): void {
+    for (const [place, { wait }] of this.#waiting) {
+      if (wait.uniqueLow !== uniqueLow || wait.uniqueHigh !== uniqueHigh) continue
+      const { words } = this.#places
+      Atomics.compareExchange(words, this.#places.word(place), WAITING, INTERRUPTED)
+      return
+    }
+  }
+
+  /** Takes back the places of those who were answered. */
+  collect(): void {
+    for (const [place, { ended }] of this.#waiting) {
+      if (this.#places.state(place) !== ANSWERED) continue
+      this.#waiting.delete(place)
+      this.#places.set(place, FREE)
+      this.#free.push(place)
+      ended()
+    }
+  }
+}
+
+/** The other thread's end. */
+export class LockWaiters {
+  readonly #places: Places
+  /** By their places, the longest waiting first. */
+  readonly #known = new Map<number, LockWait>()
+  #seen = 0
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#places = new Places(shared)
+  }
+
+  /** Who waits now. Sleeps while nobody does. */
+  all(): Iterable<[place: number, wait: LockWait]> {
+    const { words } = this.#places
+    for (;;) {
+      const put = Atomics.load(words, 0)
+      if (put !== this.#seen) this.#look()
+      this.#seen = put
+      if (this.#known.size > 0) return this.#known
+      Atomics.wait(words, 0, put)
+    }
+  }
+
+  isInterrupted(place: number): boolean {
+    return this.#places.state(place) === INTERRUPTED
+  }
+
+  answered(place: number): void {
+    this.#known.delete(place)
+    this.#places.set(place, ANSWERED)
+  }
+
+  #look(): void {
+    for (let place = 0; place < PLACES; place++) {
+      const state = this.#places.state(place)
+      if ((state === WAITING || state === INTERRUPTED) && !this.#known.has(place)) {
+        this.#known.set(place, this.#places.read(place))
+      }
+    }
+  }
+}
