@@ -59,7 +59,10 @@ function asText(level: LogLevel, event: string, fields: LogFields, debug: boolea
 let pending = ''
 let flushing = false
 /** What a pipe with a slow reader did not take yet: the end of a line is never cut off. */
-let rest = Buffer.alloc(0)
+const none = Buffer.alloc(0)
+let rest = none
+/** What is pending, as bytes: UTF-8 takes at most three for each unit of a string. */
+const ordinary = Buffer.allocUnsafeSlow(256 * 1024)
 /** Bytes that wait for such a reader; lines beyond it are lost, never the daemon. */
 const patience = 1024 * 1024
 
@@ -79,16 +82,18 @@ process.on('exit', () => flush())
 /** By a synchronous write: a line is whole, and out before the process may die. */
 function flush(): void {
   flushing = false
-  const bytes = rest.length === 0 ? Buffer.from(pending) : Buffer.concat([rest, Buffer.from(pending)])
+  const fits = rest.length === 0 && pending.length * 3 <= ordinary.length
+  const bytes = fits ? ordinary : Buffer.concat([rest, Buffer.from(pending)])
+  const length = fits ? ordinary.write(pending) : bytes.length
   pending = ''
-  rest = Buffer.alloc(0)
-  for (let done = 0; done < bytes.length;) {
+  rest = none
+  for (let done = 0; done < length;) {
     try {
-      done += writeSync(2, bytes, done)
+      done += writeSync(2, bytes, done, length - done)
     } catch (thrown) {
       // One whose reader is gone loses its lines.
       if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) return
-      rest = bytes.subarray(done)
+      rest = Buffer.from(bytes.subarray(done, length))
       setTimeout(flush, 20).unref()
       return
     }

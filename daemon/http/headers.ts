@@ -4,6 +4,7 @@
  * that says two things is refused.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { splitHeaders, type Headers } from '../../lib/auth/canonical.ts'
 import { Fault } from '../../lib/errors.ts'
 
 /** Fields that S3 reads as one value: a second one contradicts the first. */
@@ -23,22 +24,34 @@ const single = new Set([
   'x-amz-security-token',
 ])
 
-export class RequestHeaders {
-  readonly #parsed: IncomingHttpHeaders
+export class RequestHeaders implements Headers {
+  readonly names: readonly string[]
+  readonly values: readonly string[]
   /** Only where a name came twice; what Node made of that is not what was sent. */
-  readonly #joined: Map<string, string> | undefined
+  #joined: Map<string, string> | undefined
 
   /** `raw` and `parsed` are Node's. Throws BadRequest when a field of one value comes twice. */
   constructor(raw: readonly string[], parsed: IncomingHttpHeaders) {
-    this.#parsed = parsed
-    this.#joined = Object.keys(parsed).length * 2 === raw.length ? undefined : join(raw)
+    const names = Object.keys(parsed)
+    if (names.length * 2 === raw.length) {
+      // Node's own strings for the names of an object compare and hash faster than fresh ones.
+      const values: string[] = []
+      for (const name of names) values.push(textOf(parsed[name]))
+      this.names = names
+      this.values = values
+    } else {
+      const { names, values } = splitHeaders(raw)
+      this.names = names
+      this.values = values
+      this.#joined = join(names, values)
+    }
   }
 
   /** `name` in lower case. Several fields of one name are joined by a comma. */
   get(name: string): string | undefined {
     if (this.#joined !== undefined) return this.#joined.get(name)
-    const value = this.#parsed[name]
-    return typeof value === 'string' ? value : value?.[0]
+    for (let i = 0; i < this.names.length; i++) if (this.names[i] === name) return this.values[i]
+    return undefined
   }
 
   has(name: string): boolean {
@@ -46,14 +59,17 @@ export class RequestHeaders {
   }
 }
 
-function join(raw: readonly string[]): Map<string, string> {
-  const values = new Map<string, string>()
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]!.toLowerCase()
-    const before = values.get(name)
-    if (before === undefined) values.set(name, raw[i + 1]!)
+/** Node puts the one value of some names into an array. */
+const textOf = (value: string | string[] | undefined): string =>
+  typeof value === 'string' ? value : (value?.[0] ?? '')
+
+function join(names: readonly string[], values: readonly string[]): Map<string, string> {
+  const joined = new Map<string, string>()
+  for (const [i, name] of names.entries()) {
+    const before = joined.get(name)
+    if (before === undefined) joined.set(name, values[i]!)
     else if (single.has(name)) throw new Fault('BadRequest', `The header ${name} came twice.`)
-    else values.set(name, `${before},${raw[i + 1]!}`)
+    else joined.set(name, `${before},${values[i]!}`)
   }
-  return values
+  return joined
 }

@@ -94,6 +94,7 @@ export function createS3Door(options: S3DoorOptions): S3Server {
     let user: string | undefined
     let disk: string | undefined
     const hostId = newHostId()
+    const bodied = hasBody(request)
     let reply: Reply
     tally.inFlight++
     try {
@@ -112,10 +113,10 @@ export function createS3Door(options: S3DoorOptions): S3Server {
       const verified = verifier.verify({
         method,
         target: request.url ?? '',
-        rawHeaders: request.rawHeaders,
+        headers,
         now: Date.now(),
       })
-      if (!hasBody(request)) requireEmptyPayload(verified.payload)
+      if (!bodied) requireEmptyPayload(verified.payload)
       user = verified.user.accessKeyId
       disk = verified.user.diskId
 
@@ -134,7 +135,7 @@ export function createS3Door(options: S3DoorOptions): S3Server {
       if (fault !== thrown) log.error('bug', { id, operation: operation?.name, error: thrown })
       reply = errorReply(fault, { requestId: id, hostId, resource, head })
     }
-    const unread = !hasBody(request) ? 'none' : expectation === 'none' ? 'coming' : 'expected'
+    const unread = !bodied ? 'none' : expectation === 'none' ? 'coming' : 'expected'
     let bytes = 0
     try {
       const sent = sendReply(request, response, reply, id, hostId, unread)

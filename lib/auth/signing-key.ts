@@ -3,35 +3,27 @@
  * hashes: half of what createHmac costs, even with a KeyObject.
  */
 import { createHmac, hash } from 'node:crypto'
+import { Latin1 } from './latin1.ts'
 
 const block = 64
-const room = 512
 
 export class SigningKey {
   /** The inner block, and room for a message behind it. */
-  readonly #inner = Buffer.alloc(block + room)
-  readonly #outer = Buffer.alloc(block + 32)
+  readonly #inner: Latin1
+  /** The outer block, and room for the inner hash behind it. */
+  readonly #outer: Latin1
 
   /** `key` is at most 64 bytes, as every key that SigV4 derives. */
   constructor(key: Uint8Array) {
     if (key.length > block) throw new RangeError('an HMAC key of more than one block')
-    for (let i = 0; i < block; i++) {
-      const byte = key[i] ?? 0
-      this.#inner[i] = byte ^ 0x36
-      this.#outer[i] = byte ^ 0x5c
-    }
+    const padded = (by: number) => Uint8Array.from({ length: block }, (_, i) => (key[i] ?? 0) ^ by)
+    this.#inner = new Latin1(512, padded(0x36))
+    this.#outer = new Latin1(32, padded(0x5c))
   }
 
   /** `message` is latin1: each code unit one byte. Lowercase hex. */
   sign(message: string): string {
-    let inner = this.#inner
-    if (message.length > room) {
-      inner = Buffer.alloc(block + message.length)
-      inner.set(this.#inner.subarray(0, block))
-    }
-    const length = inner.write(message, block, 'latin1')
-    this.#outer.write(hash('sha256', inner.subarray(0, block + length), 'binary'), block, 'latin1')
-    return hash('sha256', this.#outer, 'hex')
+    return hash('sha256', this.#outer.bytesOf(hash('sha256', this.#inner.bytesOf(message), 'binary')), 'hex')
   }
 }
 

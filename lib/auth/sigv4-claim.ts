@@ -39,30 +39,34 @@ const refuse = (code: FaultCode, message: string, argument?: string) =>
 
 /** The few headers that decide who signs what, which must not be there twice. */
 interface OwnHeaders {
-  authorization?: string
-  date?: string
-  host?: string
-  'x-amz-content-sha256'?: string
-  'x-amz-date'?: string
+  /** As it was sent. */
+  readonly authorization: string | undefined
+  readonly date: string | undefined
+  readonly contentSha256: string | undefined
+  readonly amzDate: string | undefined
 }
 
-function readHeaders(headers: Headers): OwnHeaders {
-  const found: OwnHeaders = {}
-  for (let i = 0; i < headers.names.length; i++) {
-    const name = headers.names[i]!
-    switch (name) {
-      case 'authorization':
-      case 'date':
-      case 'host':
-      case 'x-amz-content-sha256':
-      case 'x-amz-date':
-        if (found[name] !== undefined) {
-          throw refuse('InvalidArgument', `The ${name} header is there more than once`, name)
-        }
-        found[name] = canonicalValue(headers.values[i]!)
-    }
+function readHeaders({ names, values }: Headers): OwnHeaders {
+  let authorization, date, host, contentSha256, amzDate: string | undefined
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!
+    if (name === 'authorization') authorization = once(name, authorization, values[i]!)
+    else if (name === 'date') date = once(name, date, values[i]!)
+    else if (name === 'host') host = once(name, host, values[i]!)
+    else if (name === 'x-amz-content-sha256') contentSha256 = once(name, contentSha256, values[i]!)
+    else if (name === 'x-amz-date') amzDate = once(name, amzDate, values[i]!)
   }
-  return found
+  return {
+    authorization,
+    date: date && canonicalValue(date),
+    contentSha256: contentSha256 && canonicalValue(contentSha256),
+    amzDate: amzDate && canonicalValue(amzDate),
+  }
+}
+
+function once(name: string, before: string | undefined, value: string): string {
+  if (before === undefined) return value
+  throw refuse('InvalidArgument', `The ${name} header is there more than once`, name)
 }
 
 /**
@@ -95,9 +99,33 @@ export function readClaim(received: Headers, query: Parameters, service: string)
 const notVersion4 = () =>
   new Fault('InvalidRequest', `The authorization mechanism you have provided is not supported. ${remedy}`)
 
-function fromHeader(value: string, headers: OwnHeaders, service: string): Claim {
-  const malformed = (why: string) =>
-    new Fault('AuthorizationHeaderMalformed', `The authorization header is malformed; ${why}`)
+/** What an Authorization header says besides its signature. */
+interface Authority {
+  readonly credential: string
+  readonly signed: SignedHeaders
+}
+
+/** That is the same for all of a client's requests of a day: the beginnings that came lately, parsed. */
+const authorities = new Map<string, Authority>()
+const signatureLength = 64
+
+const malformed = (why: string) =>
+  new Fault('AuthorizationHeaderMalformed', `The authorization header is malformed; ${why}`)
+
+function readAuthorization(value: string): { authority: Authority; signature: string } {
+  const start = value.slice(0, -signatureLength)
+  const end = value.slice(-signatureLength)
+  const known = authorities.get(start)
+  if (known !== undefined && !end.includes(',')) return { authority: known, signature: end }
+  const parsed = parseAuthorization(canonicalValue(value))
+  if (start.endsWith('Signature=') && parsed.signature === end && value.length < 1024) {
+    if (authorities.size === 256) authorities.clear()
+    authorities.set(start, parsed.authority)
+  }
+  return parsed
+}
+
+function parseAuthorization(value: string): { authority: Authority; signature: string } {
   const space = value.indexOf(' ')
   const algorithm = space < 0 ? value : value.slice(0, space)
   if (algorithm !== 'AWS4-HMAC-SHA256') {
@@ -123,8 +151,13 @@ function fromHeader(value: string, headers: OwnHeaders, service: string): Claim 
   if (signature === undefined) throw malformed('the Signature is missing.')
   const signed = parseSignedHeaders(signedHeaders)
   if (signed === undefined) throw malformed('the SignedHeaders are no list of header names.')
+  return { authority: { credential, signed }, signature }
+}
 
-  const amzDate = headers['x-amz-date']
+function fromHeader(value: string, headers: OwnHeaders, service: string): Claim {
+  const { authority, signature } = readAuthorization(value)
+  const { credential, signed } = authority
+  const { amzDate } = headers
   const time = amzDate !== undefined ? parseIsoDate(amzDate) : parseHttpDate(headers.date)
   if (time === undefined) {
     throw refuse('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header')
@@ -142,7 +175,7 @@ function fromHeader(value: string, headers: OwnHeaders, service: string): Claim 
     date,
     time,
     expires: 0,
-    contentSha256: headers['x-amz-content-sha256'],
+    contentSha256: headers.contentSha256,
   }
 }
 
@@ -216,7 +249,7 @@ function fromQuery(query: Parameters, headers: OwnHeaders, service: string): Cla
     date,
     time,
     expires: seconds,
-    contentSha256: headers['x-amz-content-sha256'] ?? found.get('X-Amz-Content-Sha256'),
+    contentSha256: headers.contentSha256 ?? found.get('X-Amz-Content-Sha256'),
   }
 }
 

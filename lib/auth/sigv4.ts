@@ -13,12 +13,12 @@ import {
   canonicalQuery,
   canonicalValue,
   parseQuery,
-  splitHeaders,
   splitTarget,
   type Headers,
 } from './canonical.ts'
 import { isoDate, readClaim, type Claim } from './sigv4-claim.ts'
 import { parsePayload, type Payload } from './sigv4-payload.ts'
+import { Latin1 } from './latin1.ts'
 import { deriveSigningKey, type SigningKey } from './signing-key.ts'
 
 /** What was received, as Node's parser gives it. */
@@ -26,8 +26,7 @@ export interface ReceivedRequest {
   readonly method: string
   /** The raw request target. */
   readonly target: string
-  /** Node's `rawHeaders`: name, value, name, value, … */
-  readonly rawHeaders: readonly string[]
+  readonly headers: Headers
   /** Milliseconds since the epoch. */
   readonly now: number
 }
@@ -77,7 +76,7 @@ export class Verifier<User extends object> {
   verify(request: ReceivedRequest): Verified<User> {
     const { path, query } = splitTarget(request.target)
     const parameters = parseQuery(query)
-    const headers = splitHeaders(request.rawHeaders)
+    const { headers } = request
     const claim = readClaim(headers, parameters, this.#service)
     checkTime(claim, request.now)
     const user = this.#options.lookup(claim.accessKeyId)
@@ -145,7 +144,7 @@ export class Verifier<User extends object> {
   }
 
   #canonicalHeaders(headers: Headers, { signed }: Claim): string {
-    const values: string[] = []
+    const values = new Array<string | undefined>(signed.names.length)
     let unsigned: string[] | undefined
     for (let i = 0; i < headers.names.length; i++) {
       const name = headers.names[i]!
@@ -201,9 +200,10 @@ function checkTime(claim: Claim, now: number): void {
   }
 }
 
-/** `text` is latin1; what isn't ASCII must not be hashed as UTF-8. */
-const sha256 = (text: string): string =>
-  hash('sha256', /[^\0-\x7f]/.test(text) ? Buffer.from(text, 'latin1') : text, 'hex')
+const scratch = new Latin1(4096)
+
+/** `text` is latin1: hashed as a string, it would be as UTF-8. */
+const sha256 = (text: string): string => hash('sha256', scratch.bytesOf(text), 'hex')
 
 const ours = Buffer.alloc(64)
 const theirs = Buffer.alloc(64)

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Fault } from '../../../lib/errors.ts'
-import { Verifier, type ReceivedRequest } from '../../../lib/auth/sigv4.ts'
+import { splitHeaders } from '../../../lib/auth/canonical.ts'
+import {
+  Verifier,
+  type ReceivedRequest,
+  type Verified,
+  type VerifierOptions,
+} from '../../../lib/auth/sigv4.ts'
 import { requireEmptyPayload } from '../../../lib/auth/sigv4-payload.ts'
 import { presign, signHeaders, type ToSign } from '../../fixtures/sign.ts'
 
@@ -28,6 +34,23 @@ const vectors = JSON.parse(readFileSync(file, 'utf8')) as Vector[]
 /** As Node's parser gives text: each byte a code unit. */
 const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 
+/** With the headers as they stand in the request: name, value, name, value, … */
+interface RawRequest extends Omit<ReceivedRequest, 'headers'> {
+  readonly rawHeaders: readonly string[]
+}
+
+class RawVerifier<User extends object> {
+  readonly #verifier: Verifier<User>
+
+  constructor(options: VerifierOptions<User>) {
+    this.#verifier = new Verifier(options)
+  }
+
+  verify({ method, target, rawHeaders, now }: RawRequest): Verified<User> {
+    return this.#verifier.verify({ method, target, headers: splitHeaders(rawHeaders), now })
+  }
+}
+
 t.test('the published vectors', async (t) => {
   for (const vector of vectors) {
     if (vector.tokenOutsideSignature && vector.kind === 'query') {
@@ -35,7 +58,7 @@ t.test('the published vectors', async (t) => {
       continue
     }
     const user = {}
-    const verifier = new Verifier({
+    const verifier = new RawVerifier({
       service: vector.service,
       lookup: (id) => (id === vector.accessKeyId ? user : undefined),
       secretOf: () => vector.secret,
@@ -43,7 +66,7 @@ t.test('the published vectors', async (t) => {
         ? {}
         : { payloadHash: createHash('sha256').update(vector.body).digest('hex') }),
     })
-    const request: ReceivedRequest = {
+    const request: RawRequest = {
       method: vector.method,
       target: latin1(vector.target),
       rawHeaders: vector.headers.flat().map(latin1),
@@ -83,7 +106,7 @@ t.test('the published vectors', async (t) => {
 const signer = { accessKeyId: 'TWOFABCDEFGHIJKLMNOP', secretAccessKey: 'not-a-secret' }
 const user = { name: 'u' }
 const now = new Date('2026-03-01T12:00:00Z')
-const verifier = new Verifier({
+const verifier = new RawVerifier({
   lookup: (id) => (id === signer.accessKeyId ? user : undefined),
   secretOf: () => signer.secretAccessKey,
 })
@@ -95,7 +118,7 @@ const received = (target: string, headers: [string, string][], at = now, method 
   rawHeaders: headers.flat(),
   now: at.getTime(),
 })
-const inHeader = (more: Partial<ToSign> = {}, sent: Partial<ReceivedRequest> = {}, by = {}) => {
+const inHeader = (more: Partial<ToSign> = {}, sent: Partial<RawRequest> = {}, by = {}) => {
   const request = { target: '/disk/key', headers: [host], now, ...more }
   const headers = signHeaders({ ...signer, ...by }, request)
   return { ...received(request.target, headers, now, request.method), ...sent }
@@ -108,10 +131,10 @@ const inQuery = (more: Partial<ToSign> = {}, expires: number | string = 60, at =
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
 const code = (
   t: Test,
-  request: ReceivedRequest,
+  request: RawRequest,
   code: string,
   message?: RegExp,
-  on: { verify(request: ReceivedRequest): unknown } = verifier,
+  on: { verify(request: RawRequest): unknown } = verifier,
 ) => {
   t.throws(() => on.verify(request), { code, ...(message && { message }) }, `${code} ${request.target}`)
 }
@@ -231,7 +254,7 @@ t.test('the scope', async (t) => {
   t.equal(verifier.verify(inHeader({}, {}, { region: 'eu-central-1' })).region, 'eu-central-1')
   code(t, inHeader({}, {}, { service: 'ec2' }), 'AuthorizationHeaderMalformed', /service/)
   code(t, inQuery({}, 60, now, { service: 'ec2' }), 'AuthorizationQueryParametersError', /service/)
-  const strict = new Verifier({
+  const strict = new RawVerifier({
     lookup: () => user,
     secretOf: () => signer.secretAccessKey,
     regionOf: () => 'local',
@@ -258,6 +281,20 @@ t.test('the scope', async (t) => {
   code(t, swap(/, Signature=.*/, ', Signature=00'), 'SignatureDoesNotMatch')
   code(t, swap(/SignedHeaders=/, 'SignedHeaders=;'), 'AuthorizationHeaderMalformed')
   t.ok(verifier.verify(swap(/, /g, ',')), 'no space behind the commas')
+  t.ok(verifier.verify(swap(/, /g, ',  ')), 'more of it than is needed')
+  const signature = /Signature=(.{64})$/.exec(request.rawHeaders.at(-1) ?? '')?.[1] ?? ''
+  // Each of them after a right one with the same beginning.
+  for (const [end, refusal] of [
+    [signature.replace(/^./, ','), 'AuthorizationHeaderMalformed'],
+    [`${signature.slice(0, 50)},Region=mars..`, 'AuthorizationHeaderMalformed'],
+    [signature.toUpperCase(), 'SignatureDoesNotMatch'],
+    [` ${signature.slice(1)}`, 'SignatureDoesNotMatch'],
+    [signature.slice(1), 'SignatureDoesNotMatch'],
+    [`${signature}0`, 'SignatureDoesNotMatch'],
+  ] as const) {
+    t.ok(verifier.verify(request))
+    code(t, swap(/Signature=.*/, `Signature=${end}`), refusal)
+  }
 })
 
 t.test('who is nobody', async (t) => {
@@ -290,7 +327,7 @@ t.test('who is nobody', async (t) => {
     /requires/,
   )
   code(t, { ...both, method: 'HEAD' }, 'SignatureDoesNotMatch')
-  const gone = new Verifier({ lookup: () => ({}), secretOf: () => undefined })
+  const gone = new RawVerifier({ lookup: () => ({}), secretOf: () => undefined })
   code(t, inHeader(), 'InvalidAccessKeyId', undefined, gone)
 })
 
@@ -316,7 +353,7 @@ t.test('payloads', async (t) => {
 
 t.test('a user that is looked up anew is verified with the secret of today', async (t) => {
   let record = { secret: signer.secretAccessKey }
-  const rotating = new Verifier({ lookup: () => record, secretOf: (user) => user.secret })
+  const rotating = new RawVerifier({ lookup: () => record, secretOf: (user) => user.secret })
   t.ok(rotating.verify(inHeader()))
   t.ok(rotating.verify(inHeader()))
   record = { secret: 'another' }
