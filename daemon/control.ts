@@ -164,16 +164,27 @@ async function listenOn(server: Server, path: string): Promise<void> {
       `the control socket ${path} has a path of ${length} bytes, a unix socket's is at most ${longestSocketPath}: name a shorter one with --control-socket`,
     )
   }
-  makeDirectories(dirname(path), 0o755)
+  const refuse = (thrown: unknown) => {
+    const why = thrown instanceof Error ? thrown.message : String(thrown)
+    return new Fault(
+      'InvalidSetting',
+      `can't open the control socket ${path} (${why}): name another one with --control-socket`,
+    )
+  }
+  try {
+    makeDirectories(dirname(path), 0o755)
+  } catch (thrown) {
+    throw refuse(thrown)
+  }
   if (await somebodyAnswers(path)) {
     throw new Fault(
       'DaemonRunning',
       `another daemon answers on ${path}: name another one with --control-socket`,
     )
   }
-  rmSync(path, { force: true })
   const before = process.umask(0o177)
   try {
+    rmSync(path, { force: true })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ path }, () => {
@@ -182,8 +193,7 @@ async function listenOn(server: Server, path: string): Promise<void> {
       })
     })
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown)
-    throw new Fault('InvalidSetting', `can't open the control socket ${path}: ${why}`)
+    throw refuse(thrown)
   } finally {
     process.umask(before)
   }

@@ -78,7 +78,13 @@ export function openListenSocket(
     }
     throw new Fault(
       'InvalidSetting',
-      `can't listen on ${formatListen({ ...wanted, port })}: ${errnoName(-fd)}`,
+      `can't listen on ${formatListen({ ...wanted, port })}, since ${whyNot(-fd)}: choose another address with --listen`,
     )
   }
+}
+
+function whyNot(number: number): string {
+  if (number === errno.EACCES) return 'ports below 1024 are for root'
+  if (number === errno.EADDRNOTAVAIL) return 'this machine has no such address'
+  return `the kernel says ${errnoName(number)}`
 }

@@ -105,7 +105,8 @@ export class Mounts {
       const mount = this.#mounts.get(id)
       if (mount === undefined) return
       if (mount.asked !== undefined) return mount.asked(report.state)
-      if (report.state === 'busy') return
+      // It is unmounted when its process is gone and its directory cleared, which `#remove` says.
+      if (report.state === 'busy' || report.state === 'unmounted') return
       mount.report = report
       if (report.state === 'mounted') mount.child.ready()
       if (report.state === 'failed') this.#log.error('mount.failed', { disk: id, error: report.error })

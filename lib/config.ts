@@ -181,7 +181,7 @@ export const settings = {
         : join(place.xdgRuntimeDir ?? join(place.home, '.local/state'), 'twofold/control.sock'),
     ),
     defaultText:
-      '/run/twofold/control.sock; not root: $XDG_RUNTIME_DIR/twofold/control.sock; STATE/control.sock',
+      '/run/twofold/control.sock; not root: $XDG_RUNTIME_DIR/twofold/control.sock (unset: ~/.local/state/twofold/control.sock); STATE/control.sock',
     doc: 'The unix socket of the control API, mode 0600: whoever can open it commands the daemon. At most 107 bytes.',
   }),
   mounts: setting({

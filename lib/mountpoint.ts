@@ -32,8 +32,14 @@ export function makeMountpoint(place: string, mounts: string): string | null {
     // A dead mount of ours: the mount process clears it away.
     if (code === 'ENOTCONN') return null
     if (code === 'EEXIST' || code === 'ENOTDIR')
-      throw new Fault('NotADirectory', `${place} can't be a mount point: a file is in its way`)
-    throw new Fault('NotADirectory', `${place} can't be a mount point: it can't be made (${code})`)
+      throw new Fault(
+        'NotADirectory',
+        `${place} can't be a mount point, since a file is in its way: name another directory`,
+      )
+    throw new Fault(
+      'NotADirectory',
+      `${place} can't be made (${code}): name another directory as the mount point`,
+    )
   }
 }
 

@@ -151,6 +151,14 @@ t.test('what up can’t do is one line with the remedy', async (t) => {
     [['data', '--state', '/dev/null/state'], 4, 'name another one with --state DIR'],
     [['data', '--state', 'data/state'], 5, 'state'],
     [['data', '--listen', 'nowhere'], 2, '--listen'],
+    [
+      ['data', '--expose', '--listen', '203.0.113.7:0'],
+      2,
+      'this machine has no such address: choose another',
+    ],
+    [['data', '--control-socket', '/proc/x'], 2, 'name another one with --control-socket'],
+    [['data', '--state', '/proc/x'], 4, 'name another one with --state DIR'],
+    [['data', '--state', ''], 2, '--state is empty'],
     [['data', '--alias', 'No'], 2, 'alias'],
   ] as const) {
     const answer = up('--state', join(top, 'errors'), ...args, ...typed)
@@ -357,6 +365,11 @@ t.test('every command answers', async (t) => {
     t.equal((await call('umount', 'data')).status, 0)
     t.same(readdirSync(join(top, 'far')), ['note'], 'and nothing that holds anything')
     t.match(await call('umount', 'data'), { status: 5, stderr: /"twofold mount DISK" mounts it/ })
+    const brief = await json('disk', 'create', 'brief')
+    const shown = (await call('mount', 'brief')).stdout.trim()
+    t.ok(existsSync(shown))
+    t.match(await json('disk', 'remove', 'brief', '--yes'), { removed: brief['id'] })
+    t.notOk(existsSync(shown), 'gone when the command is')
     t.match(await call('umount', elsewhere), { status: 3, stderr: /no disk of this daemon is mounted on/ })
     t.match(await call('mount', 'data', dirname(data)), { status: 5, stderr: /overlaps .*: name another/ })
   })
