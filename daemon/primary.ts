@@ -41,6 +41,8 @@ export interface Primary {
   readonly controlSocket: string
   /** Stops everything. Answers when the last process and mount are gone; asked again, it answers the same. */
   stop(reason: string): Promise<void>
+  /** Somebody has asked it to stop. */
+  readonly stopping: boolean
   /** Resolves when it has stopped, whoever asked. */
   readonly stopped: Promise<void>
 }
@@ -204,6 +206,10 @@ class Supervisor implements Primary {
       workers: this.#workers.length,
       mounts: this.#wantedMounts.length,
     })
+  }
+
+  get stopping(): boolean {
+    return this.#stop !== undefined
   }
 
   stop(reason: string): Promise<void> {

@@ -46,6 +46,7 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
   },
   takesSettings: true,
   examples: ['twofold up ~/photos', 'twofold up . --read-only --state /tmp/try', 'twofold up data --json'],
+  exits: { 130: 'it was interrupted before it was ready, or twice' },
   run: async (call) => {
     const directory = existingDirectory(call)
     // Each request would be a line between the lines to paste.
@@ -74,12 +75,18 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
       call.output.result(ready.json, () => welcome(ready, joins, statePath(call)))
     } catch (error) {
       call.output.progress('')
+      if (primary?.stopping === true) {
+        await primary.stopped
+        call.output.note('Stopped before it was ready.')
+        return 130
+      }
       await primary?.stop('it could not be set up')
       throw error
     }
     if (primary === undefined) return
     await primary.stopped
     if (!call.output.json) call.output.note('Unmounted and stopped.')
+    return
   },
 }
 
