@@ -138,6 +138,28 @@ t.test(
   },
 )
 
+t.test('output that can’t be written is one line, and a reader that leaves early is none', async (t) => {
+  const run = (redirection: string) =>
+    spawnSync('bash', ['-c', `${process.execPath} ${twofold} --help ${redirection}; echo $PIPESTATUS >&2`], {
+      encoding: 'utf8',
+    })
+  t.match(run('> /dev/full').stderr, /^twofold: what was to be printed .*\(ENOSPC\)\n1\n$/)
+  t.equal(run('| head -1').stderr, '0\n')
+})
+
+t.test('up that is interrupted while it starts leaves nothing, and no error', async (t) => {
+  for (const milliseconds of [300, 600, 900]) {
+    const child = spawn(process.execPath, [twofold, 'up', data, '--state', join(top, 'early'), ...args])
+    let said = ''
+    child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()))
+    setTimeout(() => child.kill('SIGINT'), milliseconds)
+    const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+    t.ok(signal === 'SIGINT' || status === 0 || status === 130, `${status} ${signal}`)
+    t.notMatch(said, /^twofold: /m)
+    t.notOk(existsSync(join(top, 'early/mounts/data')))
+  }
+})
+
 t.test('what up can’t do is one line with the remedy', async (t) => {
   const up = (...typed: string[]) =>
     spawnSync(process.execPath, [twofold, 'up', ...typed], {
