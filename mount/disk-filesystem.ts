@@ -75,8 +75,12 @@ const HIDDEN = Buffer.from('.twofold\0')
 const maxListedNodes = 250_000
 
 /** Throws SystemError when the root can't be opened, unless it is merely not who it should be: then EIO until it is. */
-export function openDiskFilesystem(source: DiskSource, credentials: Credentials | null): Filesystem {
-  return new DiskFilesystem(source, credentials)
+export function openDiskFilesystem(
+  source: DiskSource,
+  credentials: Credentials | null,
+  closeLarge: (fd: number) => void = close,
+): Filesystem {
+  return new DiskFilesystem(source, credentials, closeLarge)
 }
 
 const isHidden = (name: Uint8Array): boolean => {
@@ -88,6 +92,7 @@ const isHidden = (name: Uint8Array): boolean => {
 class DiskFilesystem implements Filesystem {
   readonly readOnly: boolean
   readonly #root: DiskRoot
+  readonly #closeLarge: (fd: number) => void
   readonly #nodes: Nodes
   readonly #handles = new Handles()
   readonly #credentials: Credentials | null
@@ -96,11 +101,12 @@ class DiskFilesystem implements Filesystem {
   readonly #plain: Entry = { node: 0 as NodeId, attributes: emptyStat() }
   readonly #listed: Entry = { node: 0 as NodeId, attributes: emptyStat() }
 
-  constructor(source: DiskSource, credentials: Credentials | null) {
+  constructor(source: DiskSource, credentials: Credentials | null, closeLarge: (fd: number) => void) {
     this.readOnly = source.readOnly
     this.#credentials = credentials
     this.#crosses = source.crossDevices
-    this.#root = new DiskRoot(source)
+    this.#closeLarge = closeLarge
+    this.#root = new DiskRoot(source, closeLarge)
     this.#nodes = this.#root.nodes
   }
 
@@ -197,7 +203,7 @@ class DiskFilesystem implements Filesystem {
     const exchange = (flags & RENAME.EXCHANGE) !== 0
     // What is replaced lives on while somebody holds it: its descriptor is taken before its name goes.
     const replaced = flags === 0 ? this.#hold(toFd, toName) : undefined
-    const links = this.#stat.nlink
+    const { nlink, blocks } = this.#stat
     const swapped = exchange ? this.#known(toFd, toName) : undefined
     const moved = this.#known(fromFd, fromName)
     this.#assume(caller)
@@ -205,7 +211,8 @@ class DiskFilesystem implements Filesystem {
     this.#revert(caller)
     if (result < 0) return result
     // Two names of one file: rename(2) does nothing then.
-    if (replaced !== undefined && replaced !== moved) this.#lost(replaced, links, to, nameText(toName))
+    if (replaced !== undefined && replaced !== moved)
+      this.#lost(replaced, nlink, blocks, to, nameText(toName))
     if (moved !== undefined && (replaced !== moved || replaced === undefined)) {
       this.#nodes.place(moved, to, nameText(toName))
     }
@@ -628,9 +635,16 @@ class DiskFilesystem implements Filesystem {
   #closeHandle(open: Handle | null): void {
     if (open === null) return
     open.stream?.release()
-    if (open.stream === null) this.#nodes.closed(open.node, open.fd)
-    else this.#nodes.left(open.node)
-    close(open.fd)
+    const { node, fd, stream } = open
+    // It may have grown since it lost its name, or have never had one.
+    if (stream === null && node.parent === null && statInto(fd, '', AT_EMPTY_PATH, this.#stat) === 0) {
+      if (this.#stat.nlink === 0) this.#nodes.nameless(node, this.#stat.blocks)
+    }
+    const large = node.use?.large === true
+    if (stream === null) this.#nodes.closed(node, fd)
+    else this.#nodes.left(node)
+    if (large) this.#closeLarge(fd)
+    else close(fd)
   }
 
   /** The node that `name` stands for, where one is known. */
@@ -650,11 +664,11 @@ class DiskFilesystem implements Filesystem {
     return node
   }
 
-  /** The node's file, which had `links`, is no longer called so. */
-  #lost(node: Node, links: number, parent: Node, name: string): void {
+  /** The node's file, which had `links` and `blocks`, is no longer called so. */
+  #lost(node: Node, links: number, blocks: number, parent: Node, name: string): void {
     const last = links === 1 || node.type === S.IFDIR
     if (last || this.#nodes.stat(node, this.#stat) < 0 || this.#stat.nlink === 0) {
-      this.#nodes.nameless(node)
+      this.#nodes.nameless(node, blocks)
     } else if (node.parent === parent && node.name === name) {
       this.#nodes.place(node, null, '')
     }
@@ -670,11 +684,11 @@ class DiskFilesystem implements Filesystem {
     directory.pinned = true
     const node = this.#hold(fd, name)
     directory.pinned = false
-    const links = this.#stat.nlink
+    const { nlink, blocks } = this.#stat
     this.#assume(caller)
     const result = unlinkat(fd, name, flags)
     this.#revert(caller)
-    if (result >= 0 && node !== undefined) this.#lost(node, links, directory, nameText(name))
+    if (result >= 0 && node !== undefined) this.#lost(node, nlink, blocks, directory, nameText(name))
     return result
   }
 

@@ -43,11 +43,11 @@ export class DiskRoot {
   #now = 0
 
   /** Throws SystemError when it can't be opened and nothing is known of who it should be. */
-  constructor(source: DiskSource) {
+  constructor(source: DiskSource, closeLarge: (fd: number) => void) {
     this.#source = source
     this.#who = source.identity
     this.#path = cstring(Buffer.from(source.root))
-    this.nodes = new Nodes(source.maxDescriptors > 0 ? source.maxDescriptors : descriptorLimit())
+    this.nodes = new Nodes(source.maxDescriptors > 0 ? source.maxDescriptors : descriptorLimit(), closeLarge)
     const result = this.#bind()
     if (result < 0 && source.identity === null) throw new SystemError(-result, 'openat2', source.root)
     this.#holdsMounts = mountsInside(source.root).length > 0

@@ -54,8 +54,9 @@ export class JobQueue {
     return waiting - Atomics.load(this.#control, IDLE)
   }
 
-  /** Puts a copy of the job; false when there is no room. */
+  /** Puts a copy of the job; false when there is no room, or the queue is stopped. */
   put(job: Job): boolean {
+    if (Atomics.load(this.#control, STOPPED) === 1) return false
     const put = Atomics.load(this.#control, PUT)
     if (((put - Atomics.load(this.#control, TAKEN)) | 0) >= SLOTS) return false
     job.store(this.#slots, slot(put))

@@ -29,7 +29,12 @@ const tell = (message: FromThread): void => port.postMessage(message)
 
 const { device, disk, options } = start
 const figures = new Figures(start.figures, 0)
-const filesystem = openDiskFilesystem(disk, new CallerCredentials())
+const host = emptyStatFs()
+const known = statFs(disk.root, host) === 0
+const lanes = new Lanes(start.memory, start.lanes, known && remoteTypes.has(host.type), () =>
+  tell({ type: 'lane' }),
+)
+const filesystem = openDiskFilesystem(disk, new CallerCredentials(), (fd) => lanes.close(fd))
 const backings = new Backings(device, (handle) => filesystem.descriptor(handle))
 const exchange = new Exchange(
   filesystem,
@@ -65,12 +70,7 @@ backings.onRefusal = (refusal) => {
   tell({ type: 'notice', text: `passthrough is off: ${why}` })
 }
 
-const host = emptyStatFs()
-const known = statFs(disk.root, host) === 0
 const stacked = known && host.type === FS.OVERLAY
-const lanes = new Lanes(start.memory, start.lanes, known && remoteTypes.has(host.type), () =>
-  tell({ type: 'lane' }),
-)
 lanes.lend(exchange.request)
 exchange.lanes = lanes
 const intake = new Intake(device)
