@@ -9,6 +9,8 @@ export interface MountInfo {
   /** Free text of whoever mounted it. */
   readonly source: string
   readonly readOnly: boolean
+  /** MAJOR:MINOR. */
+  readonly device: string
 }
 
 const unescape = (field: string) =>
@@ -24,13 +26,14 @@ export function mountTable(text = readFileSync('/proc/self/mountinfo', 'latin1')
     .filter((line) => line !== '')
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ')
-      const [, , , , mountpoint = '', options = ''] = before.split(' ')
+      const [, , device = '', , mountpoint = '', options = ''] = before.split(' ')
       const [type = '', source = ''] = after.split(' ')
       return {
         mountpoint: unescape(mountpoint),
         type,
         source: unescape(source),
         readOnly: options.split(',').includes('ro'),
+        device,
       }
     })
 }

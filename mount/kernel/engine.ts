@@ -13,10 +13,11 @@ import type { Change, Engine, MountOptions, MountSession, MountStatistics } from
 import { attach, detach } from './attach.ts'
 import { notifyEntries } from './notify.ts'
 import { Figures, USAGE } from './figures.ts'
-import { laneMemory, usualLanes } from './lanes.ts'
+import { laneMemory } from './lanes.ts'
 import { OPCODES } from './opcode.ts'
 import { lockWaitBytes } from './lock-waits.ts'
 import { opcodeName } from './opcodes.ts'
+import { readFurtherAhead } from './read-ahead.ts'
 import {
   maxTransfer,
   type FromThread,
@@ -64,7 +65,7 @@ class KernelSession implements MountSession {
     const isRoot = process.geteuid?.() === 0
     this.#passthrough = options.passthrough && isRoot
     if (options.passthrough && !isRoot) this.notice = 'passthrough is off: it needs root'
-    const lanes = options.threads === 0 ? usualLanes : options.threads
+    const lanes = options.threads
     const memory = laneMemory(maxTransfer)
     const figures = new SharedArrayBuffer((1 + lanes) * Figures.bytes)
     this.#figures = Array.from({ length: 1 + lanes }, (_, thread) => new Figures(figures, thread))
@@ -233,6 +234,7 @@ async function start(disk: DiskSource, mountpoint: string, options: MountOptions
   const session = new KernelSession(device, disk, mountpoint, options)
   try {
     await session.ready
+    readFurtherAhead(mountpoint)
     return session
   } catch (thrown) {
     try {

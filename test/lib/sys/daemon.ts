@@ -94,8 +94,8 @@ t.test('mount points come back with the bytes that the kernel escapes', async (t
     '36 35 98:0 /mnt1 /mnt/with\\040space\\134x rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n' +
     '37 35 0:44 / /mnt/\xc3\xa9 ro,nosuid - fuse.twofold twofold:photos rw\n'
   t.same(mountTable(text), [
-    { mountpoint: '/mnt/with space\\x', type: 'ext3', source: '/dev/root', readOnly: false },
-    { mountpoint: '/mnt/é', type: 'fuse.twofold', source: 'twofold:photos', readOnly: true },
+    { mountpoint: '/mnt/with space\\x', type: 'ext3', source: '/dev/root', readOnly: false, device: '98:0' },
+    { mountpoint: '/mnt/é', type: 'fuse.twofold', source: 'twofold:photos', readOnly: true, device: '0:44' },
   ])
   t.ok(mountTable().some(({ mountpoint }) => mountpoint === '/proc'))
 })
