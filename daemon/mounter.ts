@@ -72,6 +72,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
       attributeTimeout: timeout,
       entryTimeout: timeout,
       birthTimes: config.birthTimes === 'on',
+      threads: config.mountThreads,
       passthrough: config.passthrough === 'auto',
       locks: config.locks,
       trace: config.mountTrace === 'on',

@@ -295,6 +295,14 @@ export const settings = {
     default: 'mount',
     doc: 'Whom locks taken in a mount keep out. mount: others in that mount. host: programs in the directory too, which the engine fuse-native can not.',
   }),
+  mountThreads: setting({
+    flag: 'mount-threads',
+    env: 'TWOFOLD_MOUNT_THREADS',
+    key: 'mountThreads',
+    parse: whole(1, 64),
+    default: 4,
+    doc: 'Threads of a mount that may wait for the disk while another serves on; they are started as they are needed. The engine fuse-native has none.',
+  }),
   mountTrace: setting<'on' | 'off'>({
     flag: 'mount-trace',
     env: 'TWOFOLD_MOUNT_TRACE',

@@ -72,7 +72,7 @@ export interface MountOptions {
   readonly locks: 'mount' | 'host'
   /** Print one line a request and reply. */
   readonly trace: boolean
-  /** Threads that serve requests, where the engine has more than one. 0: the engine's choice. */
+  /** The most threads that wait for the disk while another serves on, where the engine has such; from 1. */
   readonly threads: number
 }
 
@@ -86,7 +86,7 @@ export const defaultMountOptions: MountOptions = {
   passthrough: true,
   locks: 'mount',
   trace: false,
-  threads: 0,
+  threads: 4,
 }
 
 /** What of the host's tree changed behind the kernel's back. Paths are below the disk's root. */

@@ -18,9 +18,6 @@ import { abandon } from './waiting-calls.ts'
 /** A handler's result when a lane will answer. */
 export const DEFERRED = -0x10000
 
-/** As many as a mount has when nobody says otherwise. A thread of Node's takes some 9 MB. */
-export const usualLanes = 4
-
 /** Milliseconds that the end of a mount waits for calls under way. */
 const patience = 2_000
 
