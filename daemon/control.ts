@@ -40,7 +40,8 @@ let queue: Promise<unknown> = Promise.resolve()
 servePrimary<ToControl, FromControl>('control', {
   async start({ config, listen, startedAt }, line, log) {
     const keyring = KeyringFile.open(join(config.state, 'keyring.json'))
-    store = await Store.open(join(config.state, 'level'))
+    // The primary starts another, which reads what is stored.
+    store = await Store.open(join(config.state, 'level'), () => void setTimeout(() => process.exit(1), 100))
     const places = { state: canonicalPlace(config.state), mounts: canonicalPlace(config.mounts) }
     const disks = await Disks.load(store, places)
     const users = await Users.load(store)

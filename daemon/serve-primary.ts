@@ -2,6 +2,7 @@
 import { Fault } from '../lib/errors.ts'
 import { createLog, type Log } from '../lib/log.ts'
 import type { Config } from '../lib/config.ts'
+import { isFull, storageFull } from '../lib/storage-full.ts'
 import type { ProcessView } from './control/schema.ts'
 import { lineToPrimary, type Failed, type Line } from './messages.ts'
 
@@ -51,7 +52,8 @@ export function servePrimary<In extends { type: string }, Out>(
         parts.start(message, line, log).catch((error: unknown) => {
           if (stopping !== undefined) return
           log.error('start.failed', { error })
-          const fault = error instanceof Fault ? error : undefined
+          const fault =
+            error instanceof Fault ? error : isFull(error) ? storageFull(message.config.state) : undefined
           if (fault !== undefined) line.say({ type: 'failed', code: fault.code, message: fault.message })
           process.exitCode = 1
           setTimeout(() => process.exit(1), 100)

@@ -2,12 +2,12 @@
  * The disks and what may be done to them. Held in memory, written to the store before anybody hears of a
  * change. Callers call one method at a time (the control process queues them).
  */
-import { closeSync, mkdirSync, openSync, renameSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, rmdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { bucketName, newDiskId, parseAlias, type Disk, type DiskSettings } from './disk.ts'
 import { Fault } from './errors.ts'
 import { makeDirectories } from './make-directories.ts'
-import { makeMountpoint } from './mountpoint.ts'
+import { makeMountpoint, removeMountpoint } from './mountpoint.ts'
 import {
   canonicalDirectory,
   canonicalPlace,
@@ -68,7 +68,12 @@ export class Disks {
     const root = join(this.#places.state, 'disks', id)
     makeDirectories(dirname(root), 0o700)
     mkdirSync(root, { mode: 0o755 })
-    return this.#save(this.#fresh(id, alias, 'managed', root, wishes))
+    try {
+      return await this.#save(this.#fresh(id, alias, 'managed', root, wishes))
+    } catch (thrown) {
+      rmdirSync(root)
+      throw thrown
+    }
   }
 
   /**
@@ -116,7 +121,12 @@ export class Disks {
     if (conflict !== undefined) throw new Fault('RootConflict', `${conflict}: name another directory`)
     const made = makeMountpoint(place, this.#places.mounts)
     const mountMade = made ?? (place === disk.mountpoint ? disk.mountMade : null)
-    return this.#save({ ...disk, mountpoint: place, mountMade, mountReadOnly: readOnly })
+    try {
+      return await this.#save({ ...disk, mountpoint: place, mountMade, mountReadOnly: readOnly })
+    } catch (thrown) {
+      if (made !== null) removeMountpoint(place, made)
+      throw thrown
+    }
   }
 
   /** Forgets the disk, and with it what `also` says. Its files stay until `discard`. */

@@ -119,6 +119,7 @@ export const catalogue = {
   ),
   ShareExpired: row(410, 4, 'This link has expired.'),
   ShareInvalid: row(403, 4, 'This link is not valid.'),
+  StorageFull: row(507, 6, 'The file system of the state directory is full.'),
   StoreDamaged: row(500, 1, "The daemon's records are damaged."),
   Unsupported: row(501, 1, 'This machine lacks what that needs.'),
   Usage: row(400, 2, 'That is not how this command is called.'),

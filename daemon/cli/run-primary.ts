@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import { Fault } from '../../lib/errors.ts'
 import { makeDirectories } from '../../lib/make-directories.ts'
+import { isFull, storageFull } from '../../lib/storage-full.ts'
 import { errnoName, errnoOf } from '../../lib/sys/errno.ts'
 import { startPrimary, type Primary, type PrimaryOptions } from '../primary.ts'
 
@@ -25,7 +26,11 @@ export async function runPrimary(options: PrimaryOptions): Promise<Primary> {
       first ??= { signal, at: Date.now() }
       void primary?.stop(signal)
     })
-  primary = await startPrimary(options)
+  try {
+    primary = await startPrimary(options)
+  } catch (thrown) {
+    throw isFull(thrown) ? storageFull(options.config.state) : thrown
+  }
   if (first !== undefined) void primary.stop(first.signal)
   return primary
 }
@@ -35,6 +40,7 @@ function checkState(state: string): void {
     makeDirectories(state, 0o711)
     accessSync(state, constants.W_OK | constants.X_OK)
   } catch (error) {
+    if (isFull(error)) throw storageFull(state)
     throw new Fault(
       'AccessDenied',
       `the state directory ${state} can't be written to (${errnoName(errnoOf(error))}): name another one with --state DIR`,

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { Fault } from '../../lib/errors.ts'
+import { isFull, storageFull } from '../../lib/storage-full.ts'
 import { Page, type Desk, type Handler, type Handlers } from './desk.ts'
 import { diskRoutes } from './disks.ts'
 import { keyRoutes } from './keys.ts'
@@ -42,7 +43,7 @@ export function createControlServer(desk: Desk): Server {
       if (context.body === undefined || context.body === null)
         throw noRoute(router, context.method, context.path)
     } catch (thrown) {
-      const fault = asFault(thrown)
+      const fault = asFault(thrown, desk.config.state)
       if (fault.code === 'InternalError') desk.log.error('bug', { id: requestId, error: thrown })
       context.status = fault.status
       for (const [name, value] of Object.entries(fault.headers)) context.set(name, value)
@@ -101,8 +102,9 @@ function noRoute(router: Router, method: string, path: string): Fault {
 }
 
 /** What Koa and its router throw themselves carries a status: it is the client's doing where that says so. */
-function asFault(thrown: unknown): Fault {
+function asFault(thrown: unknown, state: string): Fault {
   if (thrown instanceof Fault) return thrown
+  if (isFull(thrown)) return storageFull(state)
   if (thrown instanceof URIError) return new Fault('InvalidURI')
   if (
     thrown instanceof Error &&

@@ -267,6 +267,9 @@ function stage(path: string, keyring: Keyring): string {
   try {
     writeFileSync(fd, JSON.stringify(keyring.toRecord(), null, 2) + '\n')
     fsyncSync(fd)
+  } catch (thrown) {
+    unlinkSync(temporary)
+    throw thrown
   } finally {
     closeSync(fd)
   }

@@ -4,11 +4,13 @@
  * damaged piece of its log without a word, and a dropped revocation would open a door again.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Level } from 'level'
 import { Fault } from '../errors.ts'
 import { makeDirectories } from '../make-directories.ts'
+import { isFull, storageFull } from '../storage-full.ts'
+import { errno, errnoOf } from '../sys/errno.ts'
 import { schemaVersion, tables, type RecordOf, type TableName } from './records.ts'
 
 /** One change of a batch; a batch happens whole or not at all. */
@@ -29,21 +31,31 @@ const seal = (key: string, value: unknown) => {
 }
 
 export class Store {
-  readonly #level: Level<string, string>
+  #level: Level<string, string>
   readonly #directory: string
+  readonly #diverged: () => void
   #changes: number
+  /** A write failed, and may have left half of itself at the end of level's log: what followed it would be lost. */
+  #broken = false
 
-  private constructor(level: Level<string, string>, directory: string, changes: number) {
+  private constructor(
+    level: Level<string, string>,
+    directory: string,
+    changes: number,
+    diverged: () => void,
+  ) {
     this.#level = level
     this.#directory = directory
     this.#changes = changes
+    this.#diverged = diverged
   }
 
   /**
    * Opens the store in `directory`, made when absent. Throws StoreDamaged when another process has it, when it
-   * is of a newer version or when changes that were made are missing.
+   * is of a newer version or when changes that were made are missing; StorageFull. `diverged` hears that a write
+   * which was said to have failed has happened all the same: what was read before is no longer what is stored.
    */
-  static async open(directory: string): Promise<Store> {
+  static async open(directory: string, diverged: () => void = () => {}): Promise<Store> {
     makeDirectories(directory, 0o700)
     const level = await openLevel(directory)
     try {
@@ -56,7 +68,7 @@ export class Store {
             `put back a copy, or accept the loss by removing ${countFile(directory)}`,
         )
       }
-      return new Store(level, directory, meta.changes)
+      return new Store(level, directory, meta.changes, diverged)
     } catch (thrown) {
       await level.close()
       throw thrown
@@ -73,9 +85,35 @@ export class Store {
     return records
   }
 
-  /** Makes all of `changes` or none; they are on the disk when this resolves. */
+  /**
+   * Makes all of `changes` or none; they are on the disk when this resolves. Throws StorageFull, or level's error;
+   * the next write then begins with the log read anew.
+   */
   async write(changes: readonly Change[]): Promise<void> {
+    if (this.#broken) await this.#reopen()
     const count = this.#changes + 1
+    try {
+      await this.#batch(changes, count)
+    } catch (thrown) {
+      this.#broken = true
+      throw isFull(thrown) ? storageFull(this.#directory) : thrown
+    }
+    this.#changes = count
+    writeCount(countFile(this.#directory), count)
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#level.close()
+    this.#level = await openLevel(this.#directory)
+    const { changes } = await readMeta(this.#level, this.#directory)
+    if (changes !== this.#changes) {
+      this.#diverged()
+      throw new Fault('ServiceUnavailable', 'the records are being read anew: try again')
+    }
+    this.#broken = false
+  }
+
+  async #batch(changes: readonly Change[], count: number): Promise<void> {
     const meta = { schema: schemaVersion, changes: count }
     await this.#level.batch<string, string>(
       [
@@ -89,8 +127,6 @@ export class Store {
       ],
       { sync: true },
     )
-    this.#changes = count
-    writeCount(countFile(this.#directory), count)
   }
 
   async close(): Promise<void> {
@@ -111,6 +147,7 @@ async function openLevel(directory: string): Promise<Level<string, string>> {
       const cause = thrown instanceof Error ? thrown.cause : undefined
       const locked = cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED'
       if (!locked || Date.now() - started > lockPatience) {
+        if (isFull(thrown)) throw storageFull(directory)
         throw new Fault('StoreDamaged', `the records in ${directory} can't be opened: ${reason(thrown)}`)
       }
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -178,21 +215,45 @@ function readCount(file: string): number {
   }
 }
 
-/** Replaced whole: a crash leaves the old count, which is at most one behind and never ahead. */
+/**
+ * Replaced whole: a crash leaves the old count, which is at most one behind and never ahead. Where there is no space
+ * for that it is written over the old one, which takes none; the change itself is in level already, so that
+ * this must not fail it.
+ */
 function writeCount(file: string, count: number): void {
   const temporary = `${file}.${randomBytes(4).toString('hex')}`
-  const fd = openSync(temporary, 'wx', 0o600)
   try {
-    writeSync(fd, `${count}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
+    writeSynced(temporary, 'wx', `${count}\n`)
+    renameSync(temporary, file)
+  } catch (thrown) {
+    rmSync(temporary, { force: true })
+    if (!isFull(thrown)) throw thrown
+    overwrite(file, `${count}\n`)
+    return
   }
-  renameSync(temporary, file)
   const directory = openSync(dirname(file), 'r')
   try {
     fsyncSync(directory)
   } finally {
     closeSync(directory)
+  }
+}
+
+function writeSynced(file: string, flags: string, text: string): void {
+  const fd = openSync(file, flags, 0o600)
+  try {
+    writeSync(fd, text, 0)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function overwrite(file: string, text: string): void {
+  try {
+    writeSynced(file, 'r+', text)
+  } catch (thrown) {
+    // Not there, and no space to make it: then nothing is counted yet.
+    if (!isFull(thrown) && errnoOf(thrown) !== errno.ENOENT) throw thrown
   }
 }

@@ -1,8 +1,18 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Level } from 'level'
 import { defaultSettings, newDiskId, parseAlias, type Disk, type S3User } from '../../../lib/disk.ts'
+import { MNT, mount, umount2 } from '../../../lib/sys/mount.ts'
 import { put, remove, Store } from '../../../lib/store/store.ts'
 
 const disk = (more: Partial<Disk> = {}): Disk => ({
@@ -123,3 +133,54 @@ t.test('two may not have it open', { timeout: 30_000 }, async (t) => {
   await t.rejects(Store.open(directory), { code: 'StoreDamaged', message: /can't be opened/ })
   await store.close()
 })
+
+t.test(
+  'on a full file system a write is whole or refused, and later ones go on',
+  { skip: process.getuid?.() === 0 ? false : 'needs root to mount a small file system' },
+  async (t) => {
+    const place = t.testdir({})
+    t.equal(mount('none', place, 'tmpfs', 0, 'size=256k'), 0)
+    const directory = join(place, 'level')
+    try {
+      const store = await Store.open(directory)
+      const known: string[] = []
+      const add = async (name: string) => {
+        await store.write([put('users', user(disk(), name))])
+        known.push(name)
+      }
+      await add('FIRST')
+      const fd = openSync(join(place, 'filler'), 'w')
+      t.throws(
+        () => {
+          for (;;) writeSync(fd, Buffer.alloc(4096))
+        },
+        { code: 'ENOSPC' },
+      )
+      let refused = 0
+      for (let i = 0; i < 60; i++) {
+        try {
+          await add(`FULL${i}`)
+        } catch (thrown) {
+          t.match(thrown, { code: 'StorageFull' })
+          refused++
+        }
+      }
+      t.ok(refused > 0, `${refused} refused`)
+      ftruncateSync(fd)
+      closeSync(fd)
+      await add('LATER')
+      await add('LAST')
+      t.strictSame((await store.all('users')).map(({ accessKeyId }) => accessKeyId).sort(), known.sort())
+      await store.close()
+      const again = await Store.open(directory)
+      t.strictSame((await again.all('users')).map(({ accessKeyId }) => accessKeyId).sort(), known.sort())
+      await again.close()
+      t.same(
+        readdirSync(place).filter((name) => name.startsWith('level.changes.')),
+        [],
+      )
+    } finally {
+      t.equal(umount2(place, MNT.DETACH), 0)
+    }
+  },
+)
