@@ -2,9 +2,10 @@
  * Locks on files. flock(2) and F_OFD_SETLK locks belong to an open file description: they end with it, and thus with
  * the processes that have it open, however those end.
  */
-import { closeSync, constants, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { errno } from './errno.ts'
 import { declare, must } from './libc.ts'
+import { O } from './open.ts'
 
 /** `operation`: of LOCK. -EAGAIN: another holds it, and NB was given. */
 export const flock = declare<[fd: number, operation: number]>('int flock(int fd, int operation)')
@@ -24,6 +25,7 @@ export interface RangeLock {
   pid: number
 }
 
+const F_GETFL = 3
 const F_OFD_GETLK = 36
 const F_OFD_SETLK = 37
 const F_OFD_SETLKW = 38
@@ -48,6 +50,23 @@ function fill(type: number, start: bigint, length: bigint): void {
 export function lockRange(fd: number, type: number, start: bigint, length: bigint, waits: boolean): number {
   fill(type, start, length)
   return fcntl(fd, waits ? F_OFD_SETLKW : F_OFD_SETLK, buffer)
+}
+
+/** The range locks that the descriptor's open file description has. */
+export function locksOf(fd: number): Omit<RangeLock, 'pid'>[] {
+  const lines = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
+  const each = /^lock:\s+\d+: OFDLCK\s+\w+\s+(READ|WRITE)\s+\S+\s+\S+\s+(\d+)\s+(\d+|EOF)$/gm
+  return [...lines.matchAll(each)].map(([, type, first = '0', last = 'EOF']) => ({
+    type: type === 'READ' ? F.RDLCK : F.WRLCK,
+    start: BigInt(first),
+    length: last === 'EOF' ? 0n : BigInt(last) - BigInt(first) + 1n,
+  }))
+}
+
+/** How the descriptor's file is open: O.RDONLY, O.WRONLY or O.RDWR, or minus the errno. */
+export function accessOf(fd: number): number {
+  const flags = fcntl(fd, F_GETFL, buffer)
+  return flags < 0 ? flags : flags & O.ACCMODE
 }
 
 /** Puts what is in the way of `lock` into it, or UNLCK when nothing is: 0, or minus the errno. */

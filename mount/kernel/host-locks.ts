@@ -10,7 +10,16 @@
  */
 import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { errno } from '../../lib/sys/errno.ts'
-import { F, flock, LOCK, lockRange, testRange, type RangeLock } from '../../lib/sys/lock.ts'
+import {
+  accessOf,
+  F,
+  flock,
+  LOCK,
+  lockRange,
+  locksOf,
+  testRange,
+  type RangeLock,
+} from '../../lib/sys/lock.ts'
 import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import type { Filesystem, HandleId, NodeId } from '../filesystem.ts'
 import type { Request } from './codec.ts'
@@ -27,7 +36,7 @@ type FileLock = ValueOf<typeof fileLock>
 interface Owner {
   readonly id: bigint
   /** The open file description that has its locks. */
-  readonly fd: number
+  fd: number
   /** Through which it locked last. An owner that is an open file ends with it. */
   handle: HandleId
   /** Of the process that locked last. */
@@ -42,6 +51,28 @@ const END = (1n << 63n) - 1n
 function lengthOf({ start, end }: FileLock): bigint {
   if (end < start || end > END) throw new Malformed('a range that ends before it begins')
   return end === END ? 0n : end - start + 1n
+}
+
+/** Another open file description of the file: a descriptor, or minus the errno. */
+const openAgain = (fd: number, access: number): number =>
+  openat2(AT_FDCWD, descriptorPath(fd), access | O.NONBLOCK)
+
+/**
+ * Gives an owner that has read so far a description that reads and writes. Its reading locks are taken by the new one
+ * before they go with the old one, so that nobody comes between.
+ */
+function widen(owner: Owner): boolean {
+  if (owner.waiting > 0) return false
+  const fd = openAgain(owner.fd, O.RDWR)
+  if (fd < 0) return false
+  for (const { type, start, length } of locksOf(owner.fd)) {
+    if (lockRange(fd, type, start, length, false) === 0) continue
+    close(fd)
+    return false
+  }
+  close(owner.fd)
+  owner.fd = fd
+  return true
 }
 
 export class HostLocks {
@@ -73,10 +104,11 @@ export class HostLocks {
       this.#drop(node, owner)
       return 0
     }
-    const result = lockRange(owner.fd, lk.type, lk.start, length, false)
+    let result = lockRange(owner.fd, lk.type, lk.start, length, false)
+    if (result === -errno.EBADF) {
+      result = widen(owner) ? lockRange(owner.fd, lk.type, lk.start, length, false) : -errno.ENOLCK
+    }
     if (result === 0 && lk.type !== F.UNLCK) invalidateAttributes(request.device, node)
-    // It has a descriptor that can't do more than read.
-    if (result === -errno.EBADF) return -errno.ENOLCK
     if (result !== -errno.EAGAIN || !waits) return result
     return this.#defer(request, owner, owner.fd, lk, length)
   }
@@ -116,9 +148,11 @@ export class HostLocks {
     this.#waits.interrupt(uniqueLow, uniqueHigh)
   }
 
-  close(): void {
-    for (const owners of this.#owners.values()) for (const { fd } of owners) close(fd)
-    this.#owners.clear()
+  /** Lets go of all locks. Whether nobody waits any more: whoever does needs the descriptors that it waits on. */
+  close(): boolean {
+    this.#waits.collect()
+    for (const [node, owners] of this.#owners) for (const owner of owners) this.#drop(node, owner)
+    return this.#waits.count === 0
   }
 
   #flock(request: Request, fd: number, type: number, waits: boolean): number {
@@ -153,9 +187,10 @@ export class HostLocks {
   }
 
   #added(node: NodeId, id: bigint, open: number): Owner | number {
-    const path = descriptorPath(open)
-    let fd = this.#filesystem.readOnly ? -errno.EROFS : openat2(AT_FDCWD, path, O.RDWR | O.NONBLOCK)
-    if (fd < 0 && fd !== -errno.EMFILE) fd = openat2(AT_FDCWD, path, O.RDONLY | O.NONBLOCK)
+    // No more than the program may: to open a file for writing can mean a lot, as on overlayfs.
+    const access = accessOf(open)
+    let fd = openAgain(open, access === O.WRONLY ? O.RDWR : access)
+    if (fd < 0) fd = openAgain(open, access)
     if (fd < 0) return -errno.ENOLCK
     const owner: Owner = { id, fd, handle: 0 as HandleId, pid: 0, waiting: 0 }
     const owners = this.#owners.get(node)

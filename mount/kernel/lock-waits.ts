@@ -135,6 +135,10 @@ export class LockWaits {
     return true
   }
 
+  get count(): number {
+    return this.#waiting.size
+  }
+
   /** The program that waits with this request is to wait no more. */
   interrupt(uniqueLow: number, uniqueHigh: number): void {
     for (const [place, { wait }] of this.#waiting) {

@@ -101,9 +101,9 @@ const session = new Session(
   options.trace,
 )
 const ended = session.run()
+const letGo = exchange.locks?.close() ?? true
 // A call that hangs has its descriptors still, which must not become another file's.
-if (lanes.stop()) {
-  exchange.locks?.close()
+if (lanes.stop() && letGo) {
   filesystem.close()
   intake.close()
 }
