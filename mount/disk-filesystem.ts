@@ -71,8 +71,11 @@ import { nameText, type Node, type Nodes } from './nodes.ts'
 /** What of open(2)'s flags reaches the host. O_DIRECT doesn't: our buffers aren't aligned as it demands. */
 const openFlags = O.ACCMODE | O.APPEND | O.NOATIME | O.SYNC
 const HIDDEN = Buffer.from('.twofold\0')
-/** Beyond so many nodes readdir looks nothing up any more; names that are asked for still are. */
-const maxListedNodes = 250_000
+/**
+ * Beyond so many nodes, of some 150 bytes each, readdir looks nothing up any more. Names that are asked for still are,
+ * at two to three times the price.
+ */
+const maxListedNodes = 1_000_000
 
 /** Throws SystemError when the root can't be opened, unless it is merely not who it should be: then EIO until it is. */
 export function openDiskFilesystem(
