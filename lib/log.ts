@@ -102,7 +102,7 @@ function flush(): void {
 
 const needsEscape = /["\\\0-\x1f\x7f-\uffff]/
 
-/** One line of JSON. A replacer would cost more than all the rest. */
+/** One line of JSON. */
 function asJson(level: LogLevel, event: string, common: string, fields: LogFields, debug: boolean): string {
   return `{"time":"${isoNow()}","level":"${level}","event":"${event}"${common}${jsonFields(fields, debug)}}`
 }
@@ -112,10 +112,27 @@ function jsonFields(fields: LogFields, debug: boolean): string {
   let text = ''
   for (const name in fields) {
     const value = fields[name]
-    if (value === undefined) continue
-    if (typeof value === 'number' && Number.isFinite(value)) text += `,"${name}":${value}`
-    else if (typeof value === 'string' && !needsEscape.test(value)) text += `,"${name}":"${value}"`
-    else text += `,"${name}":${JSON.stringify(value, plain(debug)) ?? 'null'}`
+    if (value !== undefined) text += jsonField(name, value, debug)
+  }
+  return text
+}
+
+/** Most fields say what they said in the line before. */
+const lastFields = new Map<string, { value: string | number; text: string }>()
+
+function jsonField(name: string, value: unknown, debug: boolean): string {
+  // A replacer would cost more than all the rest.
+  if (typeof value !== 'string' && typeof value !== 'number')
+    return `,"${name}":${JSON.stringify(value, plain(debug)) ?? 'null'}`
+  const last = lastFields.get(name)
+  if (last?.value === value) return last.text
+  const bare = typeof value === 'number' ? Number.isFinite(value) : !needsEscape.test(value)
+  const json = bare ? (typeof value === 'number' ? `${value}` : `"${value}"`) : JSON.stringify(value)
+  const text = `,"${name}":${json}`
+  if (last === undefined) lastFields.set(name, { value, text })
+  else {
+    last.value = value
+    last.text = text
   }
   return text
 }

@@ -25,16 +25,20 @@ export class DirectResponse extends ServerResponse {
     return this.#begun || this.headersSent
   }
 
-  /** The head as Node would write it; undefined where this answer is left to Node. */
-  plainHead(status: number, headers: readonly string[]): string | undefined {
+  /**
+   * The head as Node would write it; undefined where this answer is left to Node. The first `known` of
+   * `headers` (names and values) can't hold what a header must not.
+   */
+  plainHead(status: number, headers: readonly string[], known: number): string | undefined {
     if (this.keepAliveLine === undefined || !this.shouldKeepAlive || idleSocket(this) < 0) return undefined
-    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`
+    let head = statusLine(status)
     for (let i = 0; i < headers.length; i += 2) {
+      const value = headers[i + 1]!
       // Node refuses it with an error of its own.
-      if (noHeaderHolds.test(headers[i + 1]!)) return undefined
-      head += `${headers[i]}: ${headers[i + 1]}\r\n`
+      if (i >= known && noHeaderHolds.test(value)) return undefined
+      head += lineStart(headers[i]!) + value
     }
-    return `${head}Date: ${dateNow()}\r\nConnection: keep-alive\r\n${this.keepAliveLine}\r\n`
+    return head + ending(this.keepAliveLine)
   }
 
   /**
@@ -80,13 +84,34 @@ function finish(response: DirectResponse): void {
 
 const noHeaderHolds = /[^\t\x20-\x7e\x80-\xff]/
 
+/** Pieces of heads, each of them one flat string: what is put together from fewer is put together faster. */
+const flat = (text: string): string => Buffer.from(text).toString('latin1')
+const statusLines = new Map<number, string>()
+const lineStarts = new Map<string, string>()
+
+function statusLine(status: number): string {
+  let line = statusLines.get(status)
+  if (line === undefined)
+    statusLines.set(status, (line = flat(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}`)))
+  return line
+}
+
+/** `name` is one of those that our code writes down, so there are few. */
+function lineStart(name: string): string {
+  let start = lineStarts.get(name)
+  if (start === undefined) lineStarts.set(name, (start = flat(`\r\n${name}: `)))
+  return start
+}
+
+let endingOf = ''
 let second = 0
-let date = ''
-function dateNow(): string {
+let end = ''
+function ending(keepAliveLine: string): string {
   const now = Math.floor(Date.now() / 1000)
-  if (now !== second) {
+  if (now !== second || keepAliveLine !== endingOf) {
     second = now
-    date = httpDate(now)
+    endingOf = keepAliveLine
+    end = flat(`\r\nDate: ${httpDate(now)}\r\nConnection: keep-alive\r\n${keepAliveLine}\r\n`)
   }
-  return date
+  return end
 }

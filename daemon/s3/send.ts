@@ -29,10 +29,12 @@ export function sendReply(
     if (file !== null) close(file.fd)
     return 0
   }
-  const headers = ['x-amz-request-id', id, 'x-amz-id-2', hostId, 'Server', 'Twofold', ...own]
+  const headers = ['x-amz-request-id', id, 'x-amz-id-2', hostId, 'Server', 'Twofold']
   if (length !== null) headers.push('Content-Length', String(length))
+  const known = headers.length
+  headers.push(...own)
   if (unread !== 'none') headers.push('Connection', 'close')
-  const head = unread === 'none' && length !== null ? response.plainHead(status, headers) : undefined
+  const head = unread === 'none' && length !== null ? response.plainHead(status, headers, known) : undefined
   if (head !== undefined) {
     const size = compose(head, body, body === null ? 0 : length!)
     if (size > 0 && response.begin(memory.bytes, size, false)) {
