@@ -44,7 +44,11 @@ servePrimary<ToWorker, FromWorker>('worker', {
       log,
       tally,
     }
-    const door = createS3Door({ ...serving, config, other: createPages(serving) })
+    const door = createS3Door({
+      ...serving,
+      config,
+      other: createPages({ ...serving, maxRequests: config.maxRequests }),
+    })
     server = door
     await new Promise<void>((resolve, reject) => {
       door.once('error', reject)

@@ -341,7 +341,7 @@ export const settings = {
     key: 'maxRequests',
     parse: whole(1, 100_000),
     default: 1024,
-    doc: 'Requests that each S3 worker answers at one time; more get SlowDown (503).',
+    doc: 'Requests that each S3 worker answers at one time, share links among them; more get SlowDown (503).',
   }),
   maxHeaderBytes: setting({
     flag: 'max-header-bytes',

@@ -15,6 +15,8 @@ import { errorPage } from './error-page.ts'
 import { openShare, type Sharing } from './share.ts'
 
 export interface PagesOptions extends Sharing {
+  /** Shares count among S3's requests and are refused with them; a load balancer's question is neither. */
+  readonly maxRequests: number
   readonly log: Log
   readonly tally: Tally
 }
@@ -33,7 +35,7 @@ interface State {
 /** Serves `/-/…`. Each request is answered and logged once, the link's token never. */
 export function createPages(options: PagesOptions): DirectListener {
   const router = new Router<State>()
-  router.all('/-/health', (context) => {
+  router.all(healthPath, (context) => {
     context.state.operation = 'Health'
     readOnly(context.method)
     context.state.answer = { reply: health }
@@ -52,8 +54,12 @@ export function createPages(options: PagesOptions): DirectListener {
     const hostId = newHostId()
     // sendReply writes the answer itself, so that a share's body takes the way that GetObject's takes.
     context.respond = false
+    if (!(context.res instanceof DirectResponse)) throw new TypeError('a server of another kind')
+    const counted = context.path !== healthPath
+    if (counted) options.tally.inFlight++
     let answer: Answer
     try {
+      if (counted && options.tally.inFlight > options.maxRequests) throw new Fault('SlowDown')
       await next()
       answer = context.state.answer ?? failure(new Fault('NoSuchRoute'), id)
     } catch (thrown) {
@@ -66,8 +72,12 @@ export function createPages(options: PagesOptions): DirectListener {
     const head =
       context.method === 'HEAD' && typeof reply.body === 'string' ? { ...reply, body: null } : reply
     const unread = hasBody(context.req) ? 'coming' : 'none'
-    if (!(context.res instanceof DirectResponse)) throw new TypeError('a server of another kind')
-    const bytes = await sendReply(context.req, context.res, head, id, hostId, unread)
+    let bytes: number
+    try {
+      bytes = await sendReply(context.req, context.res, head, id, hostId, unread)
+    } finally {
+      if (counted) options.tally.inFlight--
+    }
     const ms = Math.round((performance.now() - started) * 1000) / 1000
     options.tally.count(disk?.id, context.state.operation, reply.status, bytes, ms)
     options.log.info('request', {
@@ -85,6 +95,7 @@ export function createPages(options: PagesOptions): DirectListener {
   return (request, response) => void handle(request, response)
 }
 
+const healthPath = '/-/health'
 const shares = new RegExp(`^${sharePrefix}`)
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
@@ -121,6 +132,7 @@ function failure(fault: Fault, id: string): Answer {
         'X-Content-Type-Options',
         'nosniff',
         ...Object.entries(fault.headers).flat(),
+        ...(fault.code === 'SlowDown' ? ['Retry-After', '1'] : []),
       ],
       body: page,
       length: Buffer.byteLength(page),

@@ -49,7 +49,11 @@ export const metrics = {
     ['process', 'operation'],
     'Time from the headers of a request to the last byte of its answer, the waiting for slow readers included.',
   ),
-  twofold_s3_requests_in_flight: row('gauge', ['process'], 'S3 requests that are being answered.'),
+  twofold_s3_requests_in_flight: row(
+    'gauge',
+    ['process'],
+    'S3 requests and share links that are being answered.',
+  ),
   twofold_s3_connections: row('gauge', ['process'], 'Open connections.'),
 
   twofold_disk_available: row(

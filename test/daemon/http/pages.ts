@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http'
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
@@ -33,9 +33,10 @@ let keyring = Keyring.create()
 const roots = new Roots()
 const lines: string[] = []
 const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line) })
+const tally = new Tally()
 const server = createServer<typeof IncomingMessage, typeof DirectResponse>(
   { ServerResponse: DirectResponse },
-  createPages({ roster, keyring: () => keyring, roots, log, tally: new Tally() }),
+  createPages({ roster, keyring: () => keyring, roots, log, tally, maxRequests: 3 }),
 )
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 t.teardown(() => {
@@ -187,6 +188,22 @@ t.test('the health check', async (t) => {
   t.equal(await response.text(), 'ok\n')
   t.equal((await fetch(`${origin}/-/health`, { method: 'HEAD' })).status, 200)
   t.equal((await fetch(`${origin}/-/health`, { method: 'POST' })).status, 405)
+})
+
+t.test('shares are bounded as S3 requests are, the health check is not', async (t) => {
+  writeFileSync(join(directory, 'root', 'large.bin'), '')
+  truncateSync(join(directory, 'root', 'large.bin'), 256 * 1024 * 1024)
+  // Bodies that nobody reads.
+  const held = await Promise.all([1, 2, 3].map(() => fetch(link('large.bin'))))
+  const refused = await fetch(link('cat.png'))
+  t.equal(refused.status, 503)
+  t.equal(refused.headers.get('retry-after'), '1')
+  t.match(await refused.text(), /SlowDown/)
+  t.equal((await fetch(`${origin}/-/none`)).status, 503)
+  t.equal((await fetch(`${origin}/-/health`)).status, 200)
+  await Promise.all(held.map(({ body }) => body?.cancel()))
+  while (tally.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal((await fetch(link('cat.png'))).status, 200)
 })
 
 t.test('the log names each request and no token', async (t) => {
