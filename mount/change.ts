@@ -34,6 +34,12 @@ export function change(fd: number, open: boolean, changes: AttributeChanges): nu
     result = chownFd(fd, uid, gid)
     if (result < 0) return result
   }
+  // Nothing is asked by chown(2) that keeps both ids, which takes an owner's set-ID bits away, and ahead of a write that
+  // will take them away itself, whoever writes.
+  if (set === 0) {
+    result = chownFd(fd, KEEP_ID, KEEP_ID)
+    return result === -errno.EPERM ? 0 : result
+  }
   if ((set & SET.SIZE) !== 0) {
     result = resize(fd, open, changes.size)
     if (result < 0) return result

@@ -261,9 +261,11 @@ class DiskFilesystem implements Filesystem {
     const open = given?.fd ?? this.#readable(id)
     const fd = open >= 0 ? open : this.#reach(id)
     if (fd < 0) return fd
-    this.#assume(changes.set === SET.MODE ? caller : null)
+    // Where nothing is named, who may take the set-ID bits away is the host's to say.
+    const as = changes.set === SET.MODE || changes.set === 0 ? caller : null
+    this.#assume(as)
     let result = change(fd, open >= 0, changes)
-    this.#revert(changes.set === SET.MODE ? caller : null)
+    this.#revert(as)
     if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, attributes)
     if (open < 0) this.#nodes.done(fd)
     return result
@@ -364,7 +366,9 @@ class DiskFilesystem implements Filesystem {
     }
     if (fd < 0) return fd
     if ((flags & O.TRUNC) !== 0) {
-      const result = sys.ftruncate(fd, 0)
+      // O_RDONLY | O_TRUNC truncates too.
+      const reads = (flags & O.ACCMODE) === O.RDONLY
+      const result = reads ? sys.truncate(descriptorPath(fd), 0) : sys.ftruncate(fd, 0)
       if (result < 0) {
         close(fd)
         return result

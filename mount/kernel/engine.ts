@@ -1,5 +1,4 @@
 /** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
-import { writeSync } from 'node:fs'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
@@ -18,6 +17,7 @@ import { OPCODES } from './opcode.ts'
 import { lockWaitBytes } from './lock-waits.ts'
 import { opcodeName } from './opcodes.ts'
 import { readFurtherAhead } from './read-ahead.ts'
+import { printLine } from './print-line.ts'
 import {
   maxTransfer,
   type FromThread,
@@ -118,7 +118,7 @@ class KernelSession implements MountSession {
     const leave = (status: number) => exitNow(status)
     process.once('exit', leave)
     // Node reports an error that nobody caught after `exit`, which then comes too late.
-    const report = (error: Error) => void writeSync(2, `${error.stack ?? error.message}\n`)
+    const report = (error: Error) => printLine(error.stack ?? error.message)
     process.once('uncaughtExceptionMonitor', report)
     this.closed = new Promise((resolve, reject) => {
       fail = reject

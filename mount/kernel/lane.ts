@@ -1,5 +1,4 @@
 /** The thread of one lane: makes calls that wait for the disk, and answers the kernel. See lanes.ts. */
-import { writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errno } from '../../lib/sys/errno.ts'
 import { Reply } from './codec.ts'
@@ -7,6 +6,7 @@ import { writeReply } from './device.ts'
 import { Figures, USAGE } from './figures.ts'
 import { CLOSE, type Job } from './job.ts'
 import { JobQueue, now } from './job-queue.ts'
+import { printLine } from './print-line.ts'
 import { RequestBuffers } from './request-buffers.ts'
 import { maxTransfer, type FromThread, type LaneStart } from './thread-messages.ts'
 import { abandon, call } from './waiting-calls.ts'
@@ -40,7 +40,7 @@ function act(job: Job): void {
   figures.count(job.opcode, ended - job.given)
   figures.usage[USAGE.bytesRead] = desk.bytesRead
   figures.usage[USAGE.bytesWritten] = desk.bytesWritten
-  if (traceReply !== null) writeSync(2, `${traceReply(job, reply, result, ended - job.given)}\n`)
+  if (traceReply !== null) printLine(traceReply(job, reply, result, ended - job.given))
   writeReply(job.device, reply.bytes, reply.seal(job, result))
 }
 

@@ -3,7 +3,6 @@
  * write(2), with no hop to another thread in between; so it hears messages only when somebody knocks, which
  * our own process does by statfs(2) on the mount.
  */
-import { writeSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
@@ -19,6 +18,7 @@ import { HostLocks } from './host-locks.ts'
 import { Lanes } from './lanes.ts'
 import { LockWaits } from './lock-waits.ts'
 import { opcodeName } from './opcodes.ts'
+import { printLine } from './print-line.ts'
 import { Session } from './session.ts'
 import { maxTransfer, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
 
@@ -96,7 +96,7 @@ const session = new Session(
       const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
       tell({ type: 'fault', text: `${opcodeName(opcode)}: ${text}` })
     },
-    line: (text) => writeSync(2, `${text}\n`),
+    line: printLine,
   },
   options.trace,
 )

@@ -1,6 +1,6 @@
 /** Operations on attributes, extended ones among them, and on what the whole file system has. */
 import { errno } from '../../../lib/sys/errno.ts'
-import { SET, NO_HANDLE } from '../../filesystem.ts'
+import { SET, NO_HANDLE, type NodeId } from '../../filesystem.ts'
 import { deviceMajor, deviceMinor, encodeDevice } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
 import { FATTR, GETATTR_FH } from '../flags.ts'
@@ -45,10 +45,10 @@ export function setattr(x: Exchange): number {
 }
 
 /** Takes away set-user-ID and set-group-ID as a write by `caller` would. */
-export function killPrivileges(x: Exchange): void {
+export function killPrivileges(x: Exchange, of: NodeId = x.request.node): void {
   const { filesystem, request, changes, entry } = x
   changes.set = SET.KILL_SUIDGID
-  filesystem.setattr(request.node, NO_HANDLE, changes, request.caller, entry.attributes)
+  filesystem.setattr(of, NO_HANDLE, changes, request.caller, entry.attributes)
 }
 
 export const access = (x: Exchange): number =>

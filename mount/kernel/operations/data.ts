@@ -11,6 +11,7 @@ import {
   FSYNC,
   FSYNCDIR,
   handle,
+  node,
   READ,
   SYNCFS,
   WRITE,
@@ -77,6 +78,8 @@ export function fallocate(x: Exchange): number {
   if (x.filesystem.readOnly) return -errno.EROFS
   const fd = x.filesystem.descriptor(handle(a.fh))
   if (fd < 0) return fd
+  // Who isn't root takes set-ID bits away by this, of which the kernel, unlike with a write, says nothing.
+  if (x.request.caller.uid !== 0) killPrivileges(x)
   x.job.begin(FALLOCATE, fd, a.offset, a.length, a.mode)
   return x.slowly()
 }
@@ -99,6 +102,7 @@ function copying(opcode: number): Handler {
     if (filesystem.readOnly) return -errno.EROFS
     const from = filesystem.descriptor(handle(a.fh_in))
     if (from < 0) return from
+    if (x.request.caller.uid !== 0) killPrivileges(x, node(a.nodeid_out))
     job.begin(opcode, from, a.off_in, Math.min(a.len, MAX_COPY), Number(a.flags))
     job.to = filesystem.descriptor(handle(a.fh_out))
     job.toOffset = a.off_out

@@ -1,5 +1,6 @@
 /** Operations on extended attributes. */
 import { NO_HANDLE, SET } from '../../filesystem.ts'
+import { nameText } from '../../nodes.ts'
 import { HEADER_OUT } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
 import { SETXATTR_ACL_KILL_SGID } from '../flags.ts'
@@ -38,6 +39,8 @@ export function setxattr(x: Exchange): number {
   const { caller } = request
   const result = filesystem.setxattr(request.node, name, request.bytes, start, a.size, a.flags, caller)
   if (result < 0 || (a.setxattr_flags & SETXATTR_ACL_KILL_SGID) === 0) return result
+  // The kernel says so of default ACLs too, which leave the mode alone.
+  if (nameText(name) !== 'system.posix_acl_access') return result
   if (filesystem.getattr(request.node, NO_HANDLE, entry.attributes) === 0) {
     const { mode } = entry.attributes
     if ((mode & 0o2000) !== 0) {

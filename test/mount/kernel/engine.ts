@@ -131,6 +131,24 @@ t.test('nothing is held once the kernel has forgotten', only, async (t) => {
   }
 })
 
+t.test('what nobody reads of the trace ends no mount', only, async (t) => {
+  const directory = t.testdir({ root: {}, mount: {} })
+  const mount = join(directory, 'mount')
+  const child = fork(stuckMount, [join(directory, 'root'), mount], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { PATH: process.env['PATH'] ?? '' },
+  })
+  const ended = once(child, 'exit')
+  child.stderr?.destroy()
+  let asked = 0
+  child.on('message', () => asked++)
+  while (asked < 100 && child.exitCode === null) await Promise.race([pause(20), ended])
+  t.equal(child.exitCode, null, 'it serves on')
+  child.kill('SIGKILL')
+  await ended
+  execFileSync('umount', ['-l', mount])
+})
+
 t.test('killed while it asks its own mount, the process ends and the mount dies with it', only, async (t) => {
   const directory = t.testdir({ root: {}, mount: {} })
   const mount = join(directory, 'mount')
