@@ -22,7 +22,7 @@ import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts
 import { kernelEngine } from '../../../mount/kernel/engine.ts'
 
 const reason = kernelEngine.unavailable() ?? (process.getuid?.() === 0 ? null : 'mounting here needs root')
-const stuckMount = fileURLToPath(new URL('../../fixtures/stuck-mount.js', import.meta.url))
+const askingMount = fileURLToPath(new URL('../../fixtures/asking-mount.js', import.meta.url))
 const only = { skip: reason ?? false }
 
 async function shown(t: Test, options: Partial<MountOptions> = {}) {
@@ -134,7 +134,7 @@ t.test('nothing is held once the kernel has forgotten', only, async (t) => {
 t.test('what nobody reads of the trace ends no mount', only, async (t) => {
   const directory = t.testdir({ root: {}, mount: {} })
   const mount = join(directory, 'mount')
-  const child = fork(stuckMount, [join(directory, 'root'), mount], {
+  const child = fork(askingMount, [join(directory, 'root'), mount, 'trace'], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: { PATH: process.env['PATH'] ?? '' },
   })
@@ -152,24 +152,21 @@ t.test('what nobody reads of the trace ends no mount', only, async (t) => {
 t.test('killed while it asks its own mount, the process ends and the mount dies with it', only, async (t) => {
   const directory = t.testdir({ root: {}, mount: {} })
   const mount = join(directory, 'mount')
-  const child = fork(stuckMount, [join(directory, 'root'), mount], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { PATH: process.env['PATH'] ?? '' },
-  })
-  const ended = once(child, 'exit')
-  let asked = 0
-  child.on('message', () => asked++)
-  for (let before = -1; before < 1 || asked > before;) {
-    before = asked
-    await Promise.race([pause(500), ended])
-    if (child.exitCode !== null) break
+  for (let round = 0; round < 5; round++) {
+    const child = fork(askingMount, [join(directory, 'root'), mount], {
+      env: { PATH: process.env['PATH'] ?? '' },
+    })
+    const ended = once(child, 'exit')
+    let asked = 0
+    child.on('message', () => asked++)
+    while (asked < 20) await Promise.race([pause(10 + round * 3), ended])
+    child.kill('SIGKILL')
+    const hangs = pause(10_000, 'it hangs', { ref: false })
+    const how = await Promise.race([ended.then(([, signal]: unknown[]) => signal), hangs])
+    // Which ends a process that hangs, too; whatever else asks the mount would hang with it.
+    execFileSync('umount', ['-f', '-l', mount])
+    t.equal(how, 'SIGKILL')
   }
-  child.kill('SIGKILL')
-  const how = await Promise.race([ended.then(([, signal]: unknown[]) => signal), pause(20_000, 'it hangs')])
-  t.equal(how, 'SIGKILL')
-  child.stderr?.destroy()
-  // Which ends a process that hangs, too; whatever else asks the mount would hang with it.
-  execFileSync('umount', ['-f', '-l', mount])
 })
 
 t.test('with and without passthrough the bytes are the same', only, async (t) => {
