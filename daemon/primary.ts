@@ -6,8 +6,9 @@
  * Started: lock, socket, control, workers, mounts. Stopped: the same in reverse.
  */
 import { join } from 'node:path'
-import { formatListen, isLoopback, type Config, type ListenAddress } from '../lib/config.ts'
+import type { Config } from '../lib/config.ts'
 import { Fault } from '../lib/errors.ts'
+import { formatListen, isLoopback, type ListenAddress } from '../lib/listen-address.ts'
 import { makeDirectories } from '../lib/make-directories.ts'
 import type { Log } from '../lib/log.ts'
 import { errno, errnoOf } from '../lib/sys/errno.ts'

@@ -8,16 +8,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Fault } from './errors.ts'
-
-/** Where the S3 door listens. `port` 0 takes any free one. */
-export interface ListenAddress {
-  /** An IPv4 or IPv6 address without brackets. */
-  readonly host: string
-  readonly port: number
-}
+import { parseListen, type ListenAddress } from './listen-address.ts'
+import { domains, duration, flag, oneOf, path, url, whole } from './setting-values.ts'
 
 /** What a default may depend on. */
 export interface Surroundings {
@@ -46,104 +40,6 @@ interface Setting<T> {
   /** A flag that needs no value: its presence means true. */
   readonly isSwitch?: boolean
   readonly doc: string
-}
-
-const refuse = (wanted: string) => (value: unknown) =>
-  new Fault('InvalidSetting', `${JSON.stringify(value)} is not ${wanted}`)
-
-const path = (value: unknown, cwd: string): string => {
-  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw refuse('a path')(value)
-  return resolve(cwd, value)
-}
-
-/** A whole number of `least` to `most`; sizes may end in k, M or G (powers of 1024) when `units` says so. */
-const whole =
-  (least: number, most: number, units = false) =>
-  (value: unknown): number => {
-    const no = refuse(`a whole number of ${least} to ${most}${units ? ' (k, M and G are understood)' : ''}`)
-    const text = typeof value === 'number' ? String(value) : value
-    const match = typeof text === 'string' ? /^(\d{1,15})([kKmMgG])?(?:i?B)?$/.exec(text) : null
-    if (!match || (match[2] !== undefined && !units)) throw no(value)
-    const scale = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1
-    const number = Number(match[1]) * scale
-    if (number < least || number > most) throw no(value)
-    return number
-  }
-
-/** Seconds with an optional fraction, or with a unit (ms, s, m, h); given out in milliseconds. */
-const duration =
-  (least: number, most: number) =>
-  (value: unknown): number => {
-    const no = refuse(`a time of ${least / 1000} to ${most / 1000} seconds (ms, s, m and h are understood)`)
-    const text = typeof value === 'number' ? String(value) : value
-    const match = typeof text === 'string' ? /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/.exec(text) : null
-    if (!match) throw no(value)
-    const scale = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000
-    const ms = Math.round(Number(match[1]) * scale)
-    if (ms < least || ms > most) throw no(value)
-    return ms
-  }
-
-const oneOf =
-  <const T extends string>(...values: T[]) =>
-  (value: unknown): T => {
-    const found = values.find((one) => one === value)
-    if (found === undefined) throw refuse(`one of ${values.join(', ')}`)(value)
-    return found
-  }
-
-const flag = (value: unknown): boolean => {
-  if (value === true || value === 'true' || value === '1' || value === 'yes') return true
-  if (value === false || value === 'false' || value === '0' || value === 'no') return false
-  throw refuse('true or false')(value)
-}
-
-/** `HOST:PORT`, `[V6]:PORT`, `:PORT`, `PORT`, or `HOST`; a host is an address, `localhost` or `*`. */
-export function parseListen(value: unknown): ListenAddress {
-  const no = refuse('an address to listen on, as 127.0.0.1:9010 or [::1]:9010')
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string') throw no(value)
-  const match =
-    /^(?:(\[[0-9a-fA-F:.]+\]|[^:[\]]*):)?(\d{1,5})$/.exec(text) ?? /^(\[[^\]]+\]|[^:[\]]+)()$/.exec(text)
-  if (!match) throw no(value)
-  const port = match[2] === '' ? 9010 : Number(match[2])
-  const written = (match[1] ?? '').replace(/^\[|\]$/g, '')
-  const names: Record<string, string> = { '': '127.0.0.1', localhost: '127.0.0.1', '*': '0.0.0.0' }
-  const host = names[written] ?? written
-  if (isIP(host) === 0 || port > 65535) throw no(value)
-  return { host, port }
-}
-
-/** `127.0.0.1:9010` or `[::1]:9010`. */
-export const formatListen = ({ host, port }: ListenAddress): string =>
-  `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-
-export const isLoopback = (host: string): boolean => host === '::1' || /^127\./.test(host)
-
-const domains = (value: unknown): readonly string[] => {
-  const list: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [null]
-  return list
-    .map((one) => (typeof one === 'string' ? one.trim().toLowerCase() : one))
-    .filter((one) => one !== '')
-    .map((one) => {
-      if (typeof one === 'string' && one.length <= 253 && /^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(one)) return one
-      throw refuse('a list of domain names')(value)
-    })
-}
-
-const url = (value: unknown): string => {
-  const no = refuse('an http or https URL without a query')
-  if (typeof value !== 'string' || !URL.canParse(value)) throw no(value)
-  const parsed = new URL(value)
-  if (
-    !/^https?:$/.test(parsed.protocol) ||
-    parsed.search !== '' ||
-    parsed.hash !== '' ||
-    parsed.username !== ''
-  ) {
-    throw no(value)
-  }
-  return parsed.href.replace(/\/+$/, '')
 }
 
 const setting = <T>(row: Setting<T>): Setting<T> => row

@@ -1,7 +1,8 @@
 /** `GET /metrics` over TCP for Prometheus, where the configuration names an address. It tells and changes nothing. */
 import { createServer, type Server } from 'node:http'
-import { formatListen, isLoopback, type Config, type ListenAddress } from '../../lib/config.ts'
+import type { Config } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
+import { formatListen, isLoopback, type ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import { portHolder } from '../../lib/sys/listeners.ts'
 import type { Sample } from '../metrics/catalogue.ts'

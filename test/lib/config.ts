@@ -1,15 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import {
-  formatListen,
-  parseListen,
-  readConfigFile,
-  resolveConfig,
-  settings,
-  settingNames,
-  type Surroundings,
-} from '../../lib/config.ts'
+import { readConfigFile, resolveConfig, settings, settingNames, type Surroundings } from '../../lib/config.ts'
+import { formatListen, parseListen } from '../../lib/listen-address.ts'
 import { createLog } from '../../lib/log.ts'
 
 const place = (more: Partial<Surroundings> = {}): Surroundings => ({

@@ -1,5 +1,6 @@
-import { formatListen, loadConfig, settingNames, settings, type Config } from '../../../lib/config.ts'
+import { loadConfig, settingNames, settings, type Config } from '../../../lib/config.ts'
 import { Fault } from '../../../lib/errors.ts'
+import { formatListen } from '../../../lib/listen-address.ts'
 import { createLog } from '../../../lib/log.ts'
 import { canonicalDirectory, requireReadable } from '../../../lib/roots.ts'
 import type { StatusView } from '../../control/schema.ts'
