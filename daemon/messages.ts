@@ -44,7 +44,11 @@ export type MountReport =
     }
   | { readonly state: 'failed'; readonly error: string }
   /** Asked to unmount, and refused: somebody uses it. It stands as before. */
-  | { readonly state: 'busy' }
+  | {
+      readonly state: 'busy'
+      /** Who uses it, as far as it can be seen: `bash (4711): /mnt/photos/in`. */
+      readonly users: readonly string[]
+    }
 
 /** How a child is called in the metrics: `control`, `worker-0`, `mount-dsk-…`. */
 export type ProcessName = string

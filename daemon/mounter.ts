@@ -54,7 +54,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
   log = createLog({
     level: config.logLevel,
     format: config.logFormat,
-    fields: { process: 'mount', disk: disk.id },
+    fields: { role: 'mount', pid: process.pid, disk: disk.id },
   })
   report({ state: 'mounting' })
   try {
@@ -125,9 +125,10 @@ async function release(): Promise<void> {
   } catch (error) {
     stopping = false
     const busy = error instanceof SystemError && error.errno === errno.EBUSY
-    log?.warn('mount.busy', { mountpoint: mounted.mountpoint, users: usersOf(mounted.mountpoint).map(shown) })
+    const users = usersOf(mounted.mountpoint).map(shown)
+    log?.warn('mount.busy', { mountpoint: mounted.mountpoint, users })
     if (!busy) log?.error('mount.stuck', { mountpoint: mounted.mountpoint, error })
-    return report({ state: 'busy' })
+    return report({ state: 'busy', users })
   }
   report({ state: 'unmounted' })
   leave(0)

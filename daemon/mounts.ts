@@ -18,7 +18,7 @@ interface Mount {
   readonly child: Child<FromMount, ToMount>
   report: MountReport
   /** Somebody waits for the answer to `unmount`. */
-  asked: ((answer: MountReport['state']) => void) | undefined
+  asked: ((answer: MountReport) => void) | undefined
 }
 
 /** Milliseconds for an unmount to be done. */
@@ -104,7 +104,7 @@ export class Mounts {
     const hear = (report: MountReport) => {
       const mount = this.#mounts.get(id)
       if (mount === undefined) return
-      if (mount.asked !== undefined) return mount.asked(report.state)
+      if (mount.asked !== undefined) return mount.asked(report)
       // It is unmounted when its process is gone and its directory cleared, which `#remove` says.
       if (report.state === 'busy' || report.state === 'unmounted') return
       mount.report = report
@@ -127,7 +127,7 @@ export class Mounts {
       crashed: (how) => {
         const asked = this.#mounts.get(id)?.asked
         if (asked !== undefined) {
-          asked('unmounted')
+          asked({ state: 'unmounted' })
           return false
         }
         // A process that said why it failed has been heard; one that just died leaves its mount to be cleaned
@@ -148,13 +148,13 @@ export class Mounts {
     const mount = this.#mounts.get(id)
     if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
     if (mount.report.state !== 'mounted') return this.#remove(id)
-    const answer = await new Promise<MountReport['state']>((resolve) => {
+    const answer = await new Promise<MountReport>((resolve) => {
       mount.asked = resolve
       mount.child.say({ type: 'unmount' })
-      setTimeout(resolve, unmountTime, 'busy').unref()
+      setTimeout(resolve, unmountTime, { state: 'busy', users: [] }).unref()
     })
     mount.asked = undefined
-    if (answer === 'busy') this.#heard(id, { state: 'busy' })
+    if (answer.state === 'busy') this.#heard(id, answer)
     else await this.#remove(id)
   }
 

@@ -7,6 +7,8 @@ import { diskView } from './disk-view.ts'
 /** Milliseconds that a mount, and an unmount, may take. */
 const mountTime = 20_000
 const unmountTime = 20_000
+/** Users of a busy mount that a message names. */
+const mostNamed = 3
 
 /** Changes run one at a time; waiting for a mount is no reason for others to wait. */
 export const mountRoutes: Pick<Handlers, 'mountDisk' | 'unmountDisk'> = {
@@ -54,8 +56,10 @@ export const mountRoutes: Pick<Handlers, 'mountDisk' | 'unmountDisk'> = {
     const answer = stands ? desk.mounts.next(disk.id, ['unmounted', 'busy'], unmountTime) : undefined
     if (stands) {
       desk.unmount(disk.id, force === true)
-      if ((await answer)?.state === 'busy') {
-        throw new Fault('MountBusy', `${disk.mountpoint} is in use: end that, or unmount with --force`)
+      const said = await answer
+      if (said?.state === 'busy') {
+        const by = said.users.length === 0 ? '' : ` by ${said.users.slice(0, mostNamed).join(', ')}`
+        throw new Fault('MountBusy', `${disk.mountpoint} is in use${by}: end that, or unmount with --force`)
       }
     }
     const changed = await desk.alone(async () => {

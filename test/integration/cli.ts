@@ -376,6 +376,16 @@ t.test('every command answers', async (t) => {
       mount: { state: 'mounted', mountpoint: elsewhere, readOnly: true },
     })
     t.match((await call('status')).stdout, elsewhere)
+    const user = spawn('sleep', ['60'], { cwd: elsewhere })
+    await once(user, 'spawn')
+    t.match(await call('umount', 'data'), {
+      status: 5,
+      stderr: new RegExp(
+        `^twofold: ${elsewhere} is in use by .*\\(${user.pid}\\): ${elsewhere}: end that, or`,
+      ),
+    })
+    user.kill()
+    await once(user, 'exit')
     t.equal((await call('umount', 'data')).status, 0)
     t.ok(existsSync(elsewhere), 'a directory that was there stays')
     const far = join(top, 'far', 'away')
