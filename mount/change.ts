@@ -59,7 +59,8 @@ export function change(fd: number, open: boolean, changes: AttributeChanges): nu
   return result
 }
 
-function resize(fd: number, open: boolean, size: number): number {
+/** 0, or minus the errno. `open` as for `change`. */
+export function resize(fd: number, open: boolean, size: number): number {
   if (!open) return truncate(descriptorPath(fd), size)
   const result = ftruncate(fd, size)
   // The node's handle may be a reading one: truncate(2) by name, of a file that somebody has open.

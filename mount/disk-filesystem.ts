@@ -66,7 +66,7 @@ import {
   type Opened,
 } from './filesystem.ts'
 import { Handles, type Handle } from './handles.ts'
-import { nameText, type Node, type Nodes } from './nodes.ts'
+import { manyBlocks, nameText, type Node, type Nodes } from './nodes.ts'
 
 /** What of open(2)'s flags reaches the host. O_DIRECT doesn't: our buffers aren't aligned as it demands. */
 const openFlags = O.ACCMODE | O.APPEND | O.NOATIME | O.SYNC
@@ -268,6 +268,22 @@ class DiskFilesystem implements Filesystem {
     this.#revert(as)
     if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, attributes)
     if (open < 0) this.#nodes.done(fd)
+    return result
+  }
+
+  cut(id: NodeId, handle: HandleId, size: number): number {
+    if (this.readOnly) return -errno.EROFS
+    const given = handle === NO_HANDLE ? null : this.#handles.get(handle)
+    const fd = given?.fd ?? this.#reach(id)
+    if (fd < 0) return fd
+    const stat = this.#stat
+    let result = statInto(fd, '', AT_EMPTY_PATH, stat)
+    if (result >= 0) {
+      const long = stat.blocks >= manyBlocks && size < stat.size && isFile(stat)
+      // Writing takes set-user-ID and set-group-ID away.
+      result = long && (stat.mode & 0o6000) === 0 ? dup(fd) : -errno.EINVAL
+    }
+    if (given === null) this.#nodes.done(fd)
     return result
   }
 

@@ -179,6 +179,11 @@ export interface Filesystem {
     caller: Caller | null,
     attributes: Attributes,
   ): number
+  /**
+   * Before truncate(2) of a file to `size`: a descriptor of it, the caller's to close, when that may take long and
+   * does nothing besides; else minus an errno, and setattr is to be asked.
+   */
+  cut(node: NodeId, handle: HandleId, size: number): number
   /** access(2) by the daemon's own rights, for engines without default_permissions. `mask`: R_OK 4, W_OK 2, X_OK 1. */
   access(node: NodeId, mask: number, caller: Caller | null): number
   /** statvfs(3), df(1). */

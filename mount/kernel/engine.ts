@@ -10,6 +10,7 @@ import { deviceRefusal } from '../device-refusal.ts'
 import type { DiskSource } from '../disk-source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import { attach, detach } from './attach.ts'
+import { validity } from './codec.ts'
 import { notifyEntries } from './notify.ts'
 import { Figures, USAGE } from './figures.ts'
 import { laneMemory } from './lanes.ts'
@@ -85,7 +86,13 @@ class KernelSession implements MountSession {
     const arrivals: Promise<unknown>[] = []
     let fail: (error: Error) => void = () => {}
     const startLane = () => {
-      const laneStart: LaneStart = { memory, figures, thread: 1 + laneThreads.length, trace: options.trace }
+      const laneStart: LaneStart = {
+        memory,
+        figures,
+        thread: 1 + laneThreads.length,
+        valid: validity(options.entryTimeout, options.attributeTimeout),
+        trace: options.trace,
+      }
       const lane = new Worker(new URL('./lane.js', import.meta.url), { workerData: laneStart })
       lane.on('message', hear)
       lane.on('error', (error) => fail(error))

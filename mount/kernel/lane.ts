@@ -1,6 +1,7 @@
 /** The thread of one lane: makes calls that wait for the disk, and answers the kernel. See lanes.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { errno } from '../../lib/sys/errno.ts'
+import { errno, errnoName } from '../../lib/sys/errno.ts'
+import { emptyStat } from '../../lib/sys/stat.ts'
 import { Reply } from './codec.ts'
 import { writeReply } from './device.ts'
 import { Figures, USAGE } from './figures.ts'
@@ -11,12 +12,19 @@ import { RequestBuffers } from './request-buffers.ts'
 import { maxTransfer, type FromThread, type LaneStart } from './thread-messages.ts'
 import { abandon, call } from './waiting-calls.ts'
 
-const { memory, figures: shared, thread, trace } = workerData as LaneStart
+const { memory, figures: shared, thread, valid, trace } = workerData as LaneStart
 const queue = new JobQueue(memory.jobs)
 const buffers = new RequestBuffers(memory.buffers)
 const figures = new Figures(shared, thread)
 const reply = new Reply(maxTransfer)
-const desk = { request: { bytes: reply.bytes }, reply, bytesRead: 0, bytesWritten: 0 }
+const desk = {
+  request: { bytes: reply.bytes },
+  reply,
+  entry: { attributes: emptyStat() },
+  valid,
+  bytesRead: 0,
+  bytesWritten: 0,
+}
 const traceReply = trace ? (await import('./trace.ts')).traceReply : null
 
 function attempt(job: Job): number {
@@ -41,7 +49,11 @@ function act(job: Job): void {
   figures.usage[USAGE.bytesRead] = desk.bytesRead
   figures.usage[USAGE.bytesWritten] = desk.bytesWritten
   if (traceReply !== null) printLine(traceReply(job, reply, result, ended - job.given))
-  writeReply(job.device, reply.bytes, reply.seal(job, result))
+  const written = writeReply(job.device, reply.bytes, reply.seal(job, result))
+  // Nobody waits for it any more, or the mount is gone.
+  if (written === 0 || written === -errno.ENOENT || written === -errno.ENODEV) return
+  const text = `the kernel refused a reply to opcode ${job.opcode}: ${errnoName(-written)}`
+  parentPort?.postMessage({ type: 'fault', text } satisfies FromThread)
 }
 
 queue.join()

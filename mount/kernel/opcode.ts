@@ -48,6 +48,7 @@ export const FUSE_DESTROY = 38
 export const OPCODES = 64
 
 /** Those that lanes know too. */
+export const SETATTR = 4
 export const READ = 15
 export const WRITE = 16
 export const FSYNC = 20

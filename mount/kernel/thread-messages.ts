@@ -1,6 +1,7 @@
 /** What the engine and the thread that serves its mount have in common. All of it crosses threads. */
 import type { DiskSource } from '../disk-source.ts'
 import type { MountOptions } from '../engine.ts'
+import type { Validity } from './codec.ts'
 import type { LaneMemory } from './lanes.ts'
 
 /** The most bytes of data in one READ or WRITE. */
@@ -33,6 +34,8 @@ export interface LaneStart {
   readonly figures: SharedArrayBuffer
   /** Which of the figures are its own: from 1. */
   readonly thread: number
+  /** How long the kernel may keep attributes. */
+  readonly valid: Validity
   readonly trace: boolean
 }
 

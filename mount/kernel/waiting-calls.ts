@@ -4,8 +4,10 @@
  */
 import { errno } from '../../lib/sys/errno.ts'
 import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } from '../../lib/sys/file.ts'
-import { close } from '../../lib/sys/open.ts'
-import { HEADER_OUT, type Reply } from './codec.ts'
+import { AT_EMPTY_PATH, close } from '../../lib/sys/open.ts'
+import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
+import { resize } from '../change.ts'
+import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './codec.ts'
 import { CLOSE, type Job } from './job.ts'
 import {
   COPY_FILE_RANGE,
@@ -14,6 +16,7 @@ import {
   FSYNC,
   FSYNCDIR,
   READ,
+  SETATTR,
   SYNCFS,
   WRITE,
 } from './opcode.ts'
@@ -23,6 +26,8 @@ import { copyFileRangeOut, writeOut } from './structs.ts'
 export interface Desk {
   readonly request: { readonly bytes: Uint8Array }
   readonly reply: Reply
+  readonly entry: { readonly attributes: MutableStat }
+  readonly valid: Validity
   bytesRead: number
   bytesWritten: number
 }
@@ -53,6 +58,14 @@ function write(job: Job, desk: Desk): number {
   return desk.reply.put(writeOut, { size: written })
 }
 
+/** Cuts a file to `offset`: of a large one that is in many pieces, to free the rest takes seconds. */
+function cut({ fd, offset }: Job, { reply, entry, valid }: Desk): number {
+  let result = resize(fd, true, offset)
+  if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, entry.attributes)
+  close(fd)
+  return result < 0 ? result : putAttrOut(reply.view, HEADER_OUT, entry.attributes, valid)
+}
+
 const sync: Call = (job) => (job.mode === 1 ? fdatasync(job.fd) : fsync(job.fd))
 
 const copy = (job: Job): number =>
@@ -68,6 +81,7 @@ const closing =
 
 const calls: Readonly<Record<number, Call>> = {
   [CLOSE]: closing(() => 0),
+  [SETATTR]: cut,
   [READ]: read,
   [WRITE]: write,
   [FSYNC]: sync,
@@ -86,7 +100,10 @@ const calls: Readonly<Record<number, Call>> = {
 
 export const call: Call = (job, desk) => calls[job.opcode]?.(job, desk) ?? -errno.ENOSYS
 
-/** Lets go of a job that nobody will do: only these two have a descriptor of their own. */
+/** Those whose descriptor is their own, and closed by them. */
+const owners: ReadonlySet<number> = new Set([CLOSE, SETATTR, SYNCFS])
+
+/** Lets go of a job that nobody will do. */
 export function abandon(job: Job): void {
-  if (job.opcode === CLOSE || job.opcode === SYNCFS) close(job.fd)
+  if (owners.has(job.opcode)) close(job.fd)
 }

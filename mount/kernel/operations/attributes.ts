@@ -4,7 +4,7 @@ import { SET, NO_HANDLE, type NodeId } from '../../filesystem.ts'
 import { deviceMajor, deviceMinor, encodeDevice } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
 import { FATTR, GETATTR_FH } from '../flags.ts'
-import { handle } from '../opcode.ts'
+import { handle, SETATTR } from '../opcode.ts'
 import * as layout from '../structs.ts'
 
 export function getattr(x: Exchange): number {
@@ -41,6 +41,13 @@ export function setattr(x: Exchange): number {
   to.mtimeNs = a.mtimensec
   const through = (a.valid & FATTR.FH) !== 0 ? handle(Number(a.fh)) : NO_HANDLE
   const { filesystem, request, entry } = x
+  if (x.lanes !== null && (to.set & ~SET.KILL_SUIDGID) === SET.SIZE) {
+    const fd = filesystem.cut(request.node, through, a.size)
+    if (fd >= 0) {
+      x.job.begin(SETATTR, fd, a.size)
+      return x.slowly()
+    }
+  }
   return x.attributesReply(filesystem.setattr(request.node, through, to, request.caller, entry.attributes))
 }
 

@@ -8,12 +8,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { copyFile, open } from 'node:fs/promises'
+import { copyFile, open, truncate, unlink } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +25,14 @@ import { kernelEngine } from '../../../mount/kernel/engine.ts'
 const reason = kernelEngine.unavailable() ?? (process.getuid?.() === 0 ? null : 'mounting here needs root')
 const askingMount = fileURLToPath(new URL('../../fixtures/asking-mount.js', import.meta.url))
 const only = { skip: reason ?? false }
+
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
 
 async function shown(t: Test, options: Partial<MountOptions> = {}) {
   const directory = t.testdir({ root: { file: 'before', sub: {} }, mount: {} })
@@ -99,6 +108,26 @@ t.test('slow calls are answered by the lanes, each with its own answer', only, a
     t.equal(readFileSync(join(root, 'parallel-7'), 'utf8'), 'y'.repeat(10))
     await copyFile(join(mount, 'synced'), join(mount, 'copied'))
     t.equal(readFileSync(join(root, 'copied'), 'utf8'), 'x'.repeat(20))
+    const large = await open(join(mount, 'large'), 'w+')
+    for (const size of [1_000_000, 5]) {
+      await large.write(Buffer.alloc(20 << 20, 'z'), 0, 20 << 20, 0)
+      if (size === 5) await large.truncate(size)
+      else await truncate(join(mount, 'large'), size)
+      t.equal((await large.stat()).size, size)
+      t.equal(readFileSync(join(root, 'large'), 'utf8'), 'z'.repeat(size))
+    }
+    await large.write(Buffer.alloc(20 << 20, 'z'))
+    await unlink(join(mount, 'large'))
+    t.equal((await large.stat()).nlink, 0)
+    await large.close()
+    let held = [root]
+    for (let i = 0; i < 100 && held.length > 0; i++) {
+      held = readdirSync('/proc/self/fd')
+        .map((fd) => linkOf(`/proc/self/fd/${fd}`))
+        .filter((path) => path.startsWith(join(root, 'large')))
+      if (held.length > 0) await pause(20)
+    }
+    t.same(held, [], 'a large file without a name is let go')
   } finally {
     await end()
   }
