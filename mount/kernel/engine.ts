@@ -50,7 +50,7 @@ class KernelSession implements MountSession {
   notice: string | null = null
   readonly #worker: Worker
   readonly #device: number
-  /** The serving thread's, then the lanes'. */
+  /** See Figures for whose they are. */
   readonly #figures: readonly Figures[]
   readonly #passthrough: boolean
   /** Started when it is first needed. */
@@ -68,8 +68,8 @@ class KernelSession implements MountSession {
     if (options.passthrough && !isRoot) this.notice = 'passthrough is off: it needs root'
     const lanes = options.threads
     const memory = laneMemory(maxTransfer)
-    const figures = new SharedArrayBuffer((1 + lanes) * Figures.bytes)
-    this.#figures = Array.from({ length: 1 + lanes }, (_, thread) => new Figures(figures, thread))
+    const figures = new SharedArrayBuffer((2 + lanes) * Figures.bytes)
+    this.#figures = Array.from({ length: 2 + lanes }, (_, thread) => new Figures(figures, thread))
     const locks = options.locks === 'host' ? new SharedArrayBuffer(lockWaitBytes) : null
     const start: ThreadStart = {
       device,
@@ -103,7 +103,7 @@ class KernelSession implements MountSession {
     }
     const startLocks = () => {
       if (locks === null) return
-      const workerData: LockStart = { locks }
+      const workerData: LockStart = { locks, figures, thread: 1 + lanes, trace: options.trace }
       this.#lockThread = new Worker(new URL('./lock-thread.js', import.meta.url), { workerData })
       this.#lockThread.on('error', (error) => fail(error))
     }

@@ -19,7 +19,7 @@ export class Figures {
   readonly nanoseconds: Float64Array
   readonly usage: Float64Array
 
-  /** `thread`: 0 for the serving one, then the lanes. */
+  /** `thread`: 0 for the serving one, then the lanes, then the one that waits for locks. */
   constructor(shared: SharedArrayBuffer, thread: number) {
     const at = thread * Figures.bytes
     this.counts = new Float64Array(shared, at, OPCODES)

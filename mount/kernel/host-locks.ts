@@ -24,6 +24,7 @@ import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import type { Filesystem, HandleId, NodeId } from '../filesystem.ts'
 import type { Request } from './codec.ts'
 import { LK_FLOCK } from './flags.ts'
+import { now } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
 import { emptyWait, type LockWaits } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
@@ -168,6 +169,7 @@ export class HostLocks {
     wait.uniqueLow = request.uniqueLow
     wait.uniqueHigh = request.uniqueHigh
     wait.device = request.device
+    wait.given = now()
     wait.node = request.node
     wait.fd = fd
     wait.whole = owner === null

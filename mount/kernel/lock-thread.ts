@@ -3,24 +3,29 @@
  * so it waits in the kernel for one, like any program, is called out of it by a tick, tries the others, and waits
  * for the next. Who is alone has the lock as soon as it is free; who is one of many, within a tick.
  */
+import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { errno } from '../../lib/sys/errno.ts'
 import { F, flock, LOCK, lockRange } from '../../lib/sys/lock.ts'
 import { Ticker } from '../../lib/sys/ticker.ts'
-import { HEADER_OUT } from './codec.ts'
+import { Reply } from './codec.ts'
 import { writeReply } from './device.ts'
+import { Figures } from './figures.ts'
+import { now } from './job-queue.ts'
 import { LockWaiters, type LockWait } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
+import { SETLKW } from './opcode.ts'
 import type { LockStart } from './thread-messages.ts'
 
 /** Milliseconds. */
 const tick = 10
 
-const { locks } = workerData as LockStart
+const { locks, figures: shared, thread, trace } = workerData as LockStart
 const waiters = new LockWaiters(locks)
 const ticker = new Ticker(tick)
-const reply = Buffer.from(new ArrayBuffer(HEADER_OUT))
-const view = new DataView(reply.buffer)
+const figures = new Figures(shared, thread)
+const reply = new Reply(0)
+const traceReply = trace ? (await import('./trace.ts')).traceReply : null
 
 function attempt({ fd, whole, type, start, length }: LockWait, waits: boolean): number {
   if (!whole) return lockRange(fd, type, start, length, waits)
@@ -30,11 +35,12 @@ function attempt({ fd, whole, type, start, length }: LockWait, waits: boolean): 
 function answer(place: number, wait: LockWait, result: number): void {
   waiters.answered(place)
   if (result === 0) invalidateAttributes(wait.device, wait.node)
-  view.setUint32(0, HEADER_OUT, true)
-  view.setInt32(4, result, true)
-  view.setUint32(8, wait.uniqueLow, true)
-  view.setUint32(12, wait.uniqueHigh, true)
-  writeReply(wait.device, reply, HEADER_OUT)
+  const nanoseconds = now() - wait.given
+  figures.count(SETLKW, nanoseconds)
+  if (traceReply !== null) {
+    writeSync(2, `${traceReply({ ...wait, opcode: SETLKW }, reply, result, nanoseconds)}\n`)
+  }
+  writeReply(wait.device, reply.bytes, reply.seal(wait, result))
 }
 
 let turn = 0

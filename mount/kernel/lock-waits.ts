@@ -24,6 +24,8 @@ export interface LockWait {
   uniqueHigh: number
   /** The device's descriptor that brought it, and that alone takes its answer. */
   device: number
+  /** When it was left to the other thread, in nanoseconds of the machine's monotonic clock. */
+  given: number
   node: NodeId
   /** Whose descriptor the lock is taken through. */
   fd: number
@@ -40,6 +42,7 @@ export const emptyWait = (): LockWait => ({
   uniqueLow: 0,
   uniqueHigh: 0,
   device: -1,
+  given: 0,
   node: 0 as NodeId,
   fd: -1,
   whole: false,
@@ -83,6 +86,7 @@ class Places {
     view.setInt32(at + 32, wait.type)
     view.setBigInt64(at + 40, wait.start)
     view.setBigInt64(at + 48, wait.length)
+    view.setFloat64(at + 56, wait.given)
   }
 
   read(place: number): LockWait {
@@ -98,6 +102,7 @@ class Places {
       type: view.getInt32(at + 32),
       start: view.getBigInt64(at + 40),
       length: view.getBigInt64(at + 48),
+      given: view.getFloat64(at + 56),
     }
   }
 }

@@ -47,8 +47,9 @@ export const FUSE_DESTROY = 38
 /** Numbers of operations lie below it. */
 export const OPCODES = 64
 
-/** Those that lanes know too. */
+/** Those that other threads know too. */
 export const SETATTR = 4
+export const SETLKW = 33
 export const READ = 15
 export const WRITE = 16
 export const FSYNC = 20

@@ -13,7 +13,7 @@ export interface ThreadStart {
   readonly device: number
   readonly disk: DiskSource
   readonly options: MountOptions
-  /** `Figures.bytes` for it and for each lane. */
+  /** `Figures.bytes` for it, for each lane, and for the thread that waits for locks. */
   readonly figures: SharedArrayBuffer
   readonly memory: LaneMemory
   /** How many lanes there may be. */
@@ -26,6 +26,10 @@ export interface ThreadStart {
 export interface LockStart {
   /** `lockWaitBytes` of it. */
   readonly locks: SharedArrayBuffer
+  readonly figures: SharedArrayBuffer
+  /** Which of the figures are its own. */
+  readonly thread: number
+  readonly trace: boolean
 }
 
 /** What a lane is started with. */
