@@ -390,7 +390,7 @@ class DiskFilesystem implements Filesystem {
         return result
       }
     }
-    opened.handle = this.#opened(node, fd, null)
+    opened.handle = this.#opened(node, fd, null, flags)
     opened.mode = this.#stat.mode
     return 0
   }
@@ -411,7 +411,7 @@ class DiskFilesystem implements Filesystem {
     const fd = openat2(directory, name, wanted, 0, mode & 0o7777)
     this.#revert(caller)
     if (fd < 0) return fd
-    return this.#openedNew(this.#node(parent) ?? null, nameText(name), fd, entry, opened)
+    return this.#openedNew(this.#node(parent) ?? null, nameText(name), fd, flags, entry, opened)
   }
 
   tmpfile(
@@ -437,7 +437,7 @@ class DiskFilesystem implements Filesystem {
     )
     this.#revert(caller)
     if (fd < 0) return fd
-    return this.#openedNew(null, '', fd, entry, opened)
+    return this.#openedNew(null, '', fd, flags, entry, opened)
   }
 
   read(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number {
@@ -570,6 +570,10 @@ class DiskFilesystem implements Filesystem {
     return this.#handles.get(handle)?.fd ?? -errno.EBADF
   }
 
+  appends(handle: HandleId): boolean {
+    return this.#handles.get(handle)?.appends ?? false
+  }
+
   nodeOf(dev: bigint, ino: bigint): NodeId | 0 {
     return this.#nodes.byInode(dev, ino)?.id ?? 0
   }
@@ -635,14 +639,21 @@ class DiskFilesystem implements Filesystem {
     return directory === undefined ? this.#missing() : this.#found(directory, fd, name, entry)
   }
 
-  #opened(node: Node, fd: number, stream: DirectoryStream | null): HandleId {
+  #opened(node: Node, fd: number, stream: DirectoryStream | null, flags = 0): HandleId {
     // A directory's handle isn't where its node is reached through: the table has a descriptor for that.
     if (stream === null) this.#nodes.opened(node, fd)
     else this.#nodes.entered(node)
-    return this.#handles.add({ fd, node, stream })
+    return this.#handles.add({ fd, node, stream, appends: (flags & O.APPEND) !== 0 })
   }
 
-  #openedNew(parent: Node | null, name: string, fd: number, entry: Entry, opened: Opened): number {
+  #openedNew(
+    parent: Node | null,
+    name: string,
+    fd: number,
+    flags: number,
+    entry: Entry,
+    opened: Opened,
+  ): number {
     const result = statInto(fd, '', AT_EMPTY_PATH, entry.attributes)
     if (result < 0 || !isFile(entry.attributes)) {
       close(fd)
@@ -650,7 +661,7 @@ class DiskFilesystem implements Filesystem {
     }
     const node = this.#nodes.found(parent, name, entry.attributes)
     entry.node = node.id
-    opened.handle = this.#opened(node, fd, null)
+    opened.handle = this.#opened(node, fd, null, flags)
     opened.mode = entry.attributes.mode
     return 0
   }

@@ -278,6 +278,8 @@ export interface Filesystem {
    * Passing a file through is right only for regular files.
    */
   descriptor(handle: HandleId): number
+  /** Whether what is written by that descriptor goes to the end, wherever it is meant for. */
+  appends(handle: HandleId): boolean
   /** The node that a host (device, inode) is known by, for invalidation from outside; 0 where none is. */
   nodeOf(dev: bigint, ino: bigint): NodeId | 0
   /** How much is held. All but `descriptors` of a quiet file system return to zero after forget and release. */

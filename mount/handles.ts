@@ -9,6 +9,8 @@ export interface Handle {
   readonly node: Node
   /** Where reading stands, for a directory. */
   readonly stream: DirectoryStream | null
+  /** Opened with O_APPEND: whatever is written by `fd` goes to the end. */
+  readonly appends: boolean
 }
 
 export class Handles {

@@ -32,7 +32,7 @@ export class Job {
   fd = -1
   offset = 0
   length = 0
-  /** fsync: 1 for data only. fallocate: its mode. copy_file_range: its flags. */
+  /** WRITE: IN_PLACE, or 0. fsync: 1 for data only. fallocate: its mode. copy_file_range: its flags. */
   mode = 0
   /** copy_file_range's other file. */
   to = -1

@@ -2,9 +2,10 @@
  * The calls that may have to wait for the disk. A lane makes them, and where there is none the thread that serves
  * the mount: both know no more than the job says.
  */
+import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { errno } from '../../lib/sys/errno.ts'
 import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } from '../../lib/sys/file.ts'
-import { AT_EMPTY_PATH, close } from '../../lib/sys/open.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
 import { resize } from '../change.ts'
 import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './codec.ts'
@@ -50,9 +51,22 @@ function read(job: Job, desk: Desk): number {
   return done
 }
 
+/** Job.mode of a WRITE: the descriptor appends, and these bytes must not. */
+export const IN_PLACE = 1
+
+/** pwrite(2) with a descriptor that has O_APPEND ignores the offset: another one is opened. */
+function inPlace(fd: number, bytes: Uint8Array, offset: number): number {
+  const other = openat2(AT_FDCWD, descriptorPath(fd), O.WRONLY)
+  if (other < 0) return other
+  const written = pwrite(other, bytes, bytes.length, offset)
+  close(other)
+  return written
+}
+
 function write(job: Job, desk: Desk): number {
   const { fd, start, length, offset } = job
-  const written = pwrite(fd, desk.request.bytes.subarray(start, start + length), length, offset)
+  const bytes = desk.request.bytes.subarray(start, start + length)
+  const written = job.mode === IN_PLACE ? inPlace(fd, bytes, offset) : pwrite(fd, bytes, length, offset)
   if (written < 0) return written
   desk.bytesWritten += written
   return desk.reply.put(writeOut, { size: written })

@@ -1,6 +1,7 @@
 /** Operations on the bytes of open files. */
 import { errno } from '../../../lib/sys/errno.ts'
 import { lseek as seek, SEEK } from '../../../lib/sys/file.ts'
+import { O } from '../../../lib/sys/open.ts'
 import { readCached } from '../../../lib/sys/read.ts'
 import type { Exchange } from '../exchange.ts'
 import { FSYNC_FDATASYNC, WRITE as WRITE_FLAGS } from '../flags.ts'
@@ -18,7 +19,7 @@ import {
   type Handler,
 } from '../opcode.ts'
 import * as layout from '../structs.ts'
-import { call } from '../waiting-calls.ts'
+import { call, IN_PLACE } from '../waiting-calls.ts'
 import { killPrivileges } from './attributes.ts'
 
 /** What the page cache has is answered at once; for the rest somebody must wait. */
@@ -47,6 +48,8 @@ export function write(x: Exchange): number {
   if (fd < 0) return fd
   job.begin(WRITE, fd, a.offset, a.size)
   job.start = request.data(a.size)
+  // Pages of a mapping, written by whichever descriptor the kernel found, belong where they are.
+  if ((a.flags & O.APPEND) === 0 && filesystem.appends(handle(a.fh))) job.mode = IN_PLACE
   if ((a.write_flags & WRITE_FLAGS.KILL_SUIDGID) !== 0) killPrivileges(x)
   // A disk that is behind with its writing holds up whoever writes more; until it does, a hand over costs more.
   return lanes?.isSlow(WRITE) === true ? x.slowly() : call(job, x)

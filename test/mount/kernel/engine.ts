@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts'
 import { kernelEngine } from '../../../mount/kernel/engine.ts'
+import { mappings } from '../../fixtures/posix/mappings.ts'
 
 const reason = kernelEngine.unavailable() ?? (process.getuid?.() === 0 ? null : 'mounting here needs root')
 const askingMount = fileURLToPath(new URL('../../fixtures/asking-mount.js', import.meta.url))
@@ -209,6 +210,7 @@ t.test('with and without passthrough the bytes are the same', only, async (t) =>
       const { bytesWritten, passthrough: does } = await session.statistics()
       t.equal(bytesWritten, does ? null : bytes.length, 'unknown bytes are not called zero')
       if (!passthrough) t.notOk(does)
+      await mappings(t, { supports: kernelEngine.supports, fresh: () => mount, without: () => false })
     } finally {
       await end()
     }
