@@ -3,7 +3,7 @@ import { emptyStat, makedev } from '../../../lib/sys/stat.ts'
 import type { Entry, NodeId } from '../../../mount/filesystem.ts'
 import { HEADER_OUT, putAttrOut, putEntry, Reply, Request, validity } from '../../../mount/kernel/codec.ts'
 import { DirentPacker } from '../../../mount/kernel/dirent.ts'
-import { describeFlags, FOPEN } from '../../../mount/kernel/flags.ts'
+import { describeFlags, FOPEN, INIT } from '../../../mount/kernel/flags.ts'
 import { negotiate } from '../../../mount/kernel/negotiate.ts'
 import { opcodeName, opcodes } from '../../../mount/kernel/opcodes.ts'
 import * as layout from '../../../mount/kernel/structs.ts'
@@ -207,4 +207,13 @@ t.test('a kernel without INIT_EXT gets no second word of flags', async (t) => {
   const offer = { major: 7, minor: 31, maxReadahead: 131072, flags: 0x3fffffff, flags2: 0xffffffff }
   const settled = negotiate(offer, { locks: false, passthrough: true, stackDepth: 1, maxWrite: 1 << 20 })
   t.match(settled, { kind: 'settled', out: { flags2: 0, max_stack_depth: 0, max_pages: 256 } })
+})
+
+t.test('locks are asked for where they are to come to us, and else left to the kernel', async (t) => {
+  const offer = { major: 7, minor: 45, maxReadahead: 131072, flags: 0x7fffffff, flags2: 0 }
+  const both = INIT.POSIX_LOCKS | INIT.FLOCK_LOCKS
+  for (const locks of [true, false]) {
+    const settled = negotiate(offer, { locks, passthrough: true, stackDepth: 1, maxWrite: 1 << 20 })
+    t.equal(settled.kind === 'settled' && settled.out.flags & both, locks ? both : 0)
+  }
 })
