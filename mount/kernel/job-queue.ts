@@ -22,8 +22,8 @@ const NEWS = 5
 const STOPPED = 6
 const CONTROL_BYTES = 64
 
-/** A call that takes so many nanoseconds waited for something, */
-export const SLOW = 4e6
+/** A call that takes so many nanoseconds waited for something else than its turn on a busy processor, */
+export const SLOW = 10e6
 /** and then others of its kind are expected to, for so many. */
 const SLOW_FOR = 250e6
 
