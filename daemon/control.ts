@@ -87,8 +87,10 @@ servePrimary<ToControl, FromControl>('control', {
     server = createControlServer(desk)
     await listenOn(server, config.controlSocket)
     for (const disk of disks.list()) {
-      const reason = disks.offline(disk)
-      if (reason !== undefined) log.warn('disk.offline', { disk: disk.id, reason })
+      // Nobody waits for a root that takes its time to answer.
+      void disks.offline(disk).then((reason) => {
+        if (reason !== undefined) log.warn('disk.offline', { disk: disk.id, reason })
+      })
     }
     // Nobody waits for the first one: the workers start by it.
     void published.publish()

@@ -21,7 +21,8 @@ import { put, remove, type Change, type Store } from './store/store.ts'
 import { errnoName, errnoOf } from './sys/errno.ts'
 import { mountsInside } from './sys/mountinfo.ts'
 import { removeTree } from './tree/remove.ts'
-import { identify, Root } from './tree/root.ts'
+import { identify } from './tree/root.ts'
+import { RootExaminer } from './tree/root-examiner.ts'
 
 export type Tags = Readonly<Record<string, string>>
 
@@ -35,6 +36,7 @@ export interface DiskWishes {
 export class Disks {
   readonly #store: Store
   readonly #places: Places
+  readonly #examiner = new RootExaminer()
   /** In the order of their making. */
   readonly #disks: Map<string, Disk>
 
@@ -161,15 +163,8 @@ export class Disks {
   }
 
   /** One sentence when the disk's root can't be had as it was adopted, or undefined. */
-  offline(disk: Disk): string | undefined {
-    const conflict = this.rootRefusal(disk)
-    if (conflict !== undefined) return conflict
-    try {
-      Root.open(disk).close()
-      return undefined
-    } catch (thrown) {
-      return thrown instanceof Error ? thrown.message : String(thrown)
-    }
+  async offline(disk: Disk): Promise<string | undefined> {
+    return this.rootRefusal(disk) ?? this.#examiner.offline(disk)
   }
 
   /** One sentence when the disk's root may no longer be one, or undefined. */

@@ -4,8 +4,8 @@ import { bucketName } from '../../lib/disk.ts'
 import type { Desk } from './desk.ts'
 import type { DiskView, MountView } from './schema.ts'
 
-export function diskView(desk: Desk, disk: Disk): DiskView {
-  const offlineReason = desk.disks.offline(disk) ?? null
+export async function diskView(desk: Desk, disk: Disk): Promise<DiskView> {
+  const offlineReason = (await desk.disks.offline(disk)) ?? null
   return {
     id: disk.id,
     name: bucketName(disk),

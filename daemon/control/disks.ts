@@ -15,7 +15,7 @@ export const diskRoutes: Pick<
     const disks = desk.disks.list()
     if (name !== undefined) {
       const found = disks.filter((disk) => disk.alias === name || disk.id === name)
-      return found.map((disk) => diskView(desk, disk))
+      return Promise.all(found.map((disk) => diskView(desk, disk)))
     }
     let from = 0
     if (cursor !== undefined) {
@@ -26,10 +26,7 @@ export const diskRoutes: Pick<
     }
     const page = disks.slice(from, from + limit)
     const next = from + limit < disks.length ? (page.at(-1)?.id ?? null) : null
-    return new Page(
-      page.map((disk) => diskView(desk, disk)),
-      next,
-    )
+    return new Page(await Promise.all(page.map((disk) => diskView(desk, disk))), next)
   },
 
   createDisk: (desk, { name, root, tags, settings }) =>
@@ -44,7 +41,7 @@ export const diskRoutes: Pick<
           : await desk.disks.adopt(root, wishes)
       await desk.publish()
       desk.log.info('disk.created', { disk: disk.id, kind: disk.kind, root: disk.root })
-      return { diskId: disk.id, authorizedUsers: [], disk: diskView(desk, disk) }
+      return { diskId: disk.id, authorizedUsers: [], disk: await diskView(desk, disk) }
     }),
 
   async showDisk(desk, _input, { id = '' }) {

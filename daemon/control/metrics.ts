@@ -19,7 +19,7 @@ export async function samplesOf(desk: Desk): Promise<readonly Sample[]> {
     sample('twofold_start_time_seconds', {}, desk.startedAt / 1000),
     ...processSamples(desk, answered),
     ...[...workers].flatMap(([name, figures]) => s3Samples(name, figures)),
-    ...diskSamples(desk),
+    ...(await diskSamples(desk)),
     ...[...mounts].flatMap(([disk, statistics]) => mountSamples(disk, statistics)),
   ]
 }
@@ -77,14 +77,18 @@ function s3Samples(process: string, figures: S3Figures): Sample[] {
   return samples
 }
 
-function diskSamples(desk: Desk): Sample[] {
-  return desk.disks.list().flatMap((disk) => {
-    const labels = { disk: disk.id, bucket: bucketName(disk) }
-    const available = sample('twofold_disk_available', labels, flag(desk.disks.offline(disk) === undefined))
-    if (disk.mountpoint === null) return [available]
-    const stands = desk.mounts.of(disk.id)?.state === 'mounted'
-    return [available, sample('twofold_mount_up', { disk: disk.id }, flag(stands))]
-  })
+async function diskSamples(desk: Desk): Promise<Sample[]> {
+  const samples = await Promise.all(
+    desk.disks.list().map(async (disk) => {
+      const labels = { disk: disk.id, bucket: bucketName(disk) }
+      const offline = await desk.disks.offline(disk)
+      const available = sample('twofold_disk_available', labels, flag(offline === undefined))
+      if (disk.mountpoint === null) return [available]
+      const stands = desk.mounts.of(disk.id)?.state === 'mounted'
+      return [available, sample('twofold_mount_up', { disk: disk.id }, flag(stands))]
+    }),
+  )
+  return samples.flat()
 }
 
 function mountSamples(disk: string, statistics: MountStatistics): Sample[] {

@@ -21,7 +21,7 @@ export const mountRoutes: Pick<Handlers, 'mountDisk' | 'unmountDisk'> = {
           `Disk "${bucketName(before)}" is mounted on ${before.mountpoint} already.`,
         )
       }
-      const offline = desk.disks.offline(before)
+      const offline = await desk.disks.offline(before)
       if (offline !== undefined) throw new Fault('DiskOffline', offline)
       const answer = desk.mounts.next(before.id, ['mounted', 'failed'], mountTime)
       const disk = await desk.disks.setMount(before, mountpoint ?? undefined, readOnly ?? false)

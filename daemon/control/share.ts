@@ -12,6 +12,8 @@ import type { Handlers } from './desk.ts'
 export const shareRoutes: Pick<Handlers, 'share'> = {
   async share(desk, { key: path, expiresIn = shareSeconds.default }, { id = '' }) {
     const disk = desk.disks.find(id)
+    const offline = await desk.disks.offline(disk)
+    if (offline !== undefined) throw new Fault('DiskOffline', offline)
     const key = existingFile(disk, path)
     const expires = Math.floor(Date.now() / 1000) + expiresIn
     const link = signShare(desk.keyring.keyring, { diskId: disk.id, path: key, expires })

@@ -17,7 +17,7 @@ export const statusRoutes: Pick<Handlers, 'status'> = {
       metricsListen: desk.metricsListen,
       settings: desk.config,
       processes: desk.processes(),
-      disks: desk.disks.list().map((disk) => diskView(desk, disk)),
+      disks: await Promise.all(desk.disks.list().map((disk) => diskView(desk, disk))),
     }
   },
 }

@@ -101,6 +101,14 @@ export class Root {
   }
 }
 
+/** One sentence when the disk's root can't be had as it was adopted, or undefined. */
+export function whyOffline(disk: Disk): string | undefined {
+  const bound = bind(disk)
+  if (typeof bound === 'string') return bound
+  close(bound.fd)
+  return undefined
+}
+
 /** Opens the disk's root, or says why that isn't to be had. */
 function bind(disk: Disk): Bound | string {
   const fd = openat2(AT_FDCWD, disk.root, O.PATH | O.DIRECTORY)
