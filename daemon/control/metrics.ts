@@ -46,7 +46,9 @@ function processSamples(desk: Desk, answered: ReadonlySet<string>): Sample[] {
         : [
             sample('twofold_process_cpu_seconds_total', labels, usage.cpuSeconds),
             sample('twofold_process_resident_memory_bytes', labels, usage.residentBytes),
-            sample('twofold_process_open_fds', labels, usage.openFds),
+            ...(usage.openFds === undefined
+              ? []
+              : [sample('twofold_process_open_fds', labels, usage.openFds)]),
           ]),
     ]
   })

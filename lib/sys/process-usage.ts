@@ -5,7 +5,8 @@ export interface ProcessUsage {
   /** In user and system mode. */
   readonly cpuSeconds: number
   readonly residentBytes: number
-  readonly openFds: number
+  /** undefined where the kernel doesn't let us look, as into one that has changed its credentials. */
+  readonly openFds: number | undefined
 }
 
 /** USER_HZ: the same on every Linux, whatever the kernel's own tick is. */
@@ -21,8 +22,16 @@ export function processUsage(pid: number): ProcessUsage | undefined {
     return {
       cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
       residentBytes: Number(resident ?? 0) * 1024,
-      openFds: readdirSync(`/proc/${pid}/fd`).length,
+      openFds: countFds(pid),
     }
+  } catch {
+    return undefined
+  }
+}
+
+function countFds(pid: number): number | undefined {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length
   } catch {
     return undefined
   }
