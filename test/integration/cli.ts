@@ -205,7 +205,16 @@ t.test('every command answers', async (t) => {
     const joined = await json('up', other, '--no-mount')
     t.equal(joined['bucket'], 'other-dir')
     t.equal(joined['endpoint'], daemon.endpoint)
-    t.match((await call('up', other, '--no-mount')).stdout, 'A daemon was running on this state')
+    const text = (await call('up', other, '--no-mount')).stdout
+    t.match(text, 'A daemon was running on this state')
+    writeFileSync(join(other, 'a file'), 'shared')
+    const [, printed = ''] = /^A link for any browser: (.+)\. More clients/m.exec(text) ?? []
+    const { stdout, stderr } = spawnSync('sh', ['-c', printed.replace('FILE', "'a file'")], {
+      cwd: '/',
+      encoding: 'utf8',
+      env: { ...process.env, INIT_CWD: undefined },
+    })
+    t.match(stdout, /^http/, 'what is printed works in any directory', { printed, stderr })
     t.same((await call('disk', 'list', '--names')).stdout.split('\n').sort(), ['', 'data', 'other-dir'])
   })
 

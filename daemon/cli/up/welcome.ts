@@ -3,6 +3,7 @@ import type { DiskView } from '../../control/schema.ts'
 import { changeText, type Change } from './changes.ts'
 import { clientConfigs, environment, type Access } from '../client-configs.ts'
 import { table } from '../output.ts'
+import { ownCommand } from '../own-command.ts'
 import { shellQuote } from '../shell-quote.ts'
 
 export interface Welcome {
@@ -31,7 +32,7 @@ export function welcome(
   state: string | undefined,
 ): string {
   const twofold = (command: string) =>
-    `npx twofold ${command}${state === undefined ? '' : ` --state ${shellQuote(state)}`}`
+    `${ownCommand()} ${command}${state === undefined ? '' : ` --state ${shellQuote(state)}`}`
   const what =
     made === 'sample' ? `A disk with a few sample files is ready: ${disk.root}` : `${disk.root} is ready.`
   const sections = [what]
