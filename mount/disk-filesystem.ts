@@ -30,6 +30,7 @@ import {
   readlinkat,
   RENAME,
   renameat2,
+  RESOLVE,
   symlinkat,
   unlinkat,
 } from '../lib/sys/open.ts'
@@ -408,9 +409,10 @@ class DiskFilesystem implements Filesystem {
     if (directory < 0) return directory
     const wanted = (flags & (openFlags | O.TRUNC | O.EXCL)) | O.CREAT | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY
     this.#assume(caller)
-    const fd = openat2(directory, name, wanted, 0, mode & 0o7777)
+    // A file may be mounted on the name, which isn't there for us.
+    const fd = openat2(directory, name, wanted, this.#crosses ? 0 : RESOLVE.NO_XDEV, mode & 0o7777)
     this.#revert(caller)
-    if (fd < 0) return fd
+    if (fd < 0) return fd === -errno.EXDEV ? -errno.EEXIST : fd
     return this.#openedNew(this.#node(parent) ?? null, nameText(name), fd, flags, entry, opened)
   }
 

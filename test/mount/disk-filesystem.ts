@@ -358,6 +358,28 @@ t.test(
   },
 )
 
+t.test(
+  'a file that is mounted on a name inside is not opened by making that name',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const { root, filesystem } = fresh(t)
+    const outside = `${root}-elsewhere`
+    writeFileSync(outside, 'outside')
+    writeFileSync(join(root, 'covered'), '')
+    execFileSync('mount', ['--bind', outside, join(root, 'covered')])
+    try {
+      const flags = O.WRONLY | O.TRUNC
+      t.equal(
+        filesystem.create(ROOT, name('covered'), flags, 0o644, null, newEntry(), newOpened()),
+        -errno.EEXIST,
+      )
+      t.equal(readFileSync(outside, 'utf8'), 'outside')
+    } finally {
+      execFileSync('umount', [join(root, 'covered')])
+    }
+  },
+)
+
 t.test('nothing leaves the root while directories and links change places', async (t) => {
   const { root, filesystem } = fresh(t)
   const outside = `${root}-outside`
