@@ -1,5 +1,4 @@
 /** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
@@ -13,6 +12,7 @@ import { attach, detach } from './attach.ts'
 import { validity } from './codec.ts'
 import { notifyEntries } from './notify.ts'
 import { Figures, USAGE } from './figures.ts'
+import { LaneThreads } from './lane-threads.ts'
 import { laneMemory } from './lanes.ts'
 import { OPCODES } from './opcode.ts'
 import { lockWaitBytes } from './lock-waits.ts'
@@ -23,7 +23,6 @@ import {
   maxTransfer,
   type FromThread,
   type KnockerStart,
-  type LaneStart,
   type LockStart,
   type ThreadStart,
   type ToThread,
@@ -81,26 +80,7 @@ class KernelSession implements MountSession {
       locks,
     }
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: start })
-    const laneThreads: Worker[] = []
-    /** Lanes that are wanted from the start are waited for. */
-    const arrivals: Promise<unknown>[] = []
     let fail: (error: Error) => void = () => {}
-    const startLane = () => {
-      const laneStart: LaneStart = {
-        memory,
-        figures,
-        thread: 1 + laneThreads.length,
-        valid: validity(options.entryTimeout, options.attributeTimeout),
-        trace: options.trace,
-      }
-      const lane = new Worker(new URL('./lane.js', import.meta.url), { workerData: laneStart })
-      lane.on('message', hear)
-      lane.on('error', (error) => fail(error))
-      laneThreads.push(lane)
-      const arrival = once(lane, 'message')
-      arrival.catch(fail)
-      arrivals.push(arrival)
-    }
     const startLocks = () => {
       if (locks === null) return
       const workerData: LockStart = { locks, figures, thread: 1 + lanes, trace: options.trace }
@@ -111,8 +91,9 @@ class KernelSession implements MountSession {
     this.ready = ready
     let ended: number | null = null
     const hear = (message: FromThread) => {
-      if (message.type === 'ready') Promise.all(arrivals).then(() => isReady(), isNot)
-      else if (message.type === 'lane') startLane()
+      // A lane that is wanted from the start is waited for.
+      if (message.type === 'ready') laneThreads.arrived().then(isReady, isNot)
+      else if (message.type === 'lane') laneThreads.start()
       else if (message.type === 'present') return
       else if (message.type === 'locks') startLocks()
       else if (message.type === 'notice') this.notice ??= message.text
@@ -121,6 +102,10 @@ class KernelSession implements MountSession {
       else ended = message.errno
     }
     this.#worker.on('message', hear)
+    const valid = validity(options.entryTimeout, options.attributeTimeout)
+    const laneThreads = new LaneThreads({ memory, figures, valid, trace: options.trace }, hear, (error) =>
+      fail(error),
+    )
     // Node waits for its threads when it exits, and this one waits for the kernel.
     const leave = (status: number) => exitNow(status)
     process.once('exit', leave)
@@ -131,9 +116,9 @@ class KernelSession implements MountSession {
       fail = reject
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
-        // One that hangs in a call ends when the call does; until then the process can't end as usual.
-        const helpers = [...laneThreads, this.#knocker, this.#lockThread]
-        void Promise.all(helpers.map((helper) => helper?.terminate())).then(() => {
+        // Until a thread that hangs in a call is gone, the process can't end as usual.
+        const others = [this.#knocker, this.#lockThread].map((thread) => thread?.terminate())
+        void Promise.all([laneThreads.end(), ...others]).then(() => {
           close(device)
           process.off('exit', leave)
           process.off('uncaughtExceptionMonitor', report)
