@@ -14,7 +14,7 @@ import { contentType, exposition } from '../metrics/exposition.ts'
  */
 export async function listenForMetrics(
   address: ListenAddress,
-  config: Pick<Config, 'expose' | 'headersTimeout'>,
+  config: Pick<Config, 'expose' | 'headersTimeout' | 'keepAliveTimeout'>,
   samples: () => Promise<readonly Sample[]>,
   log: Log,
 ): Promise<{ server: Server; address: ListenAddress }> {
@@ -23,7 +23,7 @@ export async function listenForMetrics(
       'InvalidSetting',
       `--metrics-listen ${formatListen(address)} can be reached by other machines, without a password: say --expose if you mean it`,
     )
-  const server = createServer({ headersTimeout: config.headersTimeout }, (request, response) => {
+  const server = createServer((request, response) => {
     const [path = ''] = (request.url ?? '').split('?', 1)
     const refuse = (status: number, text: string) =>
       void response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
@@ -37,6 +37,9 @@ export async function listenForMetrics(
       },
     )
   })
+  server.headersTimeout = config.headersTimeout
+  // One scrape's connection serves the next, at the usual intervals.
+  server.keepAliveTimeout = config.keepAliveTimeout
   server.maxConnections = 64
   try {
     await new Promise<void>((resolve, reject) => {
