@@ -107,7 +107,8 @@ export interface MountSession {
   readonly passthrough: boolean
   /**
    * Unmounts. Refused with EBUSY (a SystemError) while somebody uses it, unless `lazy`: then it leaves the
-   * tree at once and ends when its last user does.
+   * tree at once and ends when its last user does. Fulfilled when it has ended; what was not in use has left the tree then,
+   * but where another mount namespace has a copy it ends with that, or with this process.
    */
   unmount(lazy: boolean): Promise<void>
   /** Makes the kernel forget what it knows of these names; fulfilled when it has. Engines without `notify`: no-op. */

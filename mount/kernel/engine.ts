@@ -1,6 +1,7 @@
 /** The kernel engine: FUSE's own protocol over /dev/fuse, a thread a mount. */
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { close } from '../../lib/sys/open.ts'
@@ -35,6 +36,9 @@ function unavailable(): string | null {
     return null
   return 'fusermount3 is missing, which mounts for those who are not root: install "fuse3"'
 }
+
+/** Milliseconds for the thread to end once the mount has left the tree. */
+const patience = 1000
 
 interface Question {
   resolve(nodes: readonly number[]): void
@@ -141,7 +145,8 @@ class KernelSession implements MountSession {
   unmount(lazy: boolean): Promise<void> {
     try {
       detach(this.mountpoint, lazy)
-      return this.closed
+      // A copy of the mount in another mount namespace keeps it alive, which is nobody's use of this one.
+      return lazy ? this.closed : Promise.race([this.closed, pause(patience, undefined, { ref: false })])
     } catch (thrown) {
       return Promise.reject(thrown instanceof Error ? thrown : new Error(String(thrown)))
     }

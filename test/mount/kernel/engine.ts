@@ -1,4 +1,4 @@
-import { execFileSync, fork } from 'node:child_process'
+import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   closeSync,
@@ -159,6 +159,22 @@ t.test('nothing is held once the kernel has forgotten', only, async (t) => {
   } finally {
     await end()
   }
+})
+
+t.test('a copy in another mount namespace keeps nobody from unmounting', only, async (t) => {
+  const { mount, session } = await shown(t)
+  const mountsOf = (pid: number | 'self') =>
+    readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(` ${mount} `)
+  const other = spawn('unshare', ['--mount', '--propagation', 'private', 'sleep', '600'])
+  const pid = other.pid ?? 0
+  while (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('sleep')) await pause(20)
+  t.ok(mountsOf(pid))
+  await session.unmount(false)
+  t.notOk(mountsOf('self'))
+  t.ok(mountsOf(pid))
+  other.kill('SIGKILL')
+  await session.closed
+  t.pass('it ends with the last copy')
 })
 
 t.test('what nobody reads of the trace ends no mount', only, async (t) => {
