@@ -70,8 +70,10 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
         whenTaken: call.text('listen') === undefined ? 'next' : 'refuse',
       })
     }
+    let mounted = false
     try {
       const ready = await prepare(call, client, directory, joins)
+      mounted = ready.json.mountpoint !== null
       call.output.progress('')
       call.output.result(ready.json, () => welcome(ready, joins, statePath(call)))
     } catch (error) {
@@ -86,7 +88,7 @@ With --json one line of JSON says when all is ready, and logs go to stderr.`,
     }
     if (primary === undefined) return
     await primary.stopped
-    if (!call.output.json) call.output.note('Unmounted and stopped.')
+    if (!call.output.json) call.output.note(mounted ? 'Unmounted and stopped.' : 'Stopped.')
     return
   },
 }
