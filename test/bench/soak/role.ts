@@ -49,10 +49,14 @@ const environment = (home: string) => ({
   HOME: home,
 })
 const mostOutput = 64 * 1024 * 1024
+/** Seconds that a script may take. */
+const longest = 180
 
 /** What a shell script prints that is run in `directory`. Rejects when it fails. */
 export async function sh(directory: string, script: string): Promise<string> {
-  const { stdout } = await promisify(execFile)('sh', ['-ec', script], {
+  // rsync's processes wait for each other for ever when the mount went away under them.
+  const limited = ['--kill-after=5', String(longest), 'sh', '-ec', script]
+  const { stdout } = await promisify(execFile)('timeout', limited, {
     cwd: directory,
     env: environment(directory),
     maxBuffer: mostOutput,

@@ -24,11 +24,14 @@ async function standing(): Promise<string> {
 let rounds = 0
 let interrupted = 0
 let failed = false
+let last = await standing()
 for (let i = 0; Date.now() < deadline; i++) {
   const before = await standing()
   try {
-    if (failed) role.mend?.(place)
+    // What is open may be of a mount that has gone while nobody asked it.
+    if (failed || before !== last) role.mend?.(place)
     failed = false
+    last = before
     await role.round(place, i)
     rounds++
   } catch (error) {
