@@ -135,7 +135,7 @@ await door.stop()
 if (door.wrong.length > 0) fault(`the S3 door was wrong ${door.wrong.length} times: ${door.wrong[0]}`)
 await daemon.stop().catch((error: unknown) => fault(String(error)))
 await pause(500)
-const left = connections.alive().filter((number) => ours.has(number))
+const left = connections.unmounted().filter((number) => ours.has(number))
 if (left.length > 0) fault(`FUSE connections ${left.join(', ')} are left`)
 connections.stop()
 
