@@ -29,8 +29,11 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.minutes) * 60
 const kills = Number(values.kills)
-/** What the last mount process may hold more at the end than early, and at rest than when it was new. */
-const mostMoreDescriptors = 16
+/**
+ * What the last mount process may hold more at rest than when it was new, where threads may have come, and in memory late
+ * than early. At work it has as many directories open as the work needs.
+ */
+const mostMoreDescriptors = 32
 const mostMoreKilobytes = 32 * 1024
 
 const say = (text: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`)
@@ -145,13 +148,13 @@ for (const role of roles) {
   checked += verdict.checked
   for (const lost of verdict.lost.slice(0, 20)) fault(`${role.name}: ${lost}`)
 }
-function compare(what: string, before: Held, after: Held) {
+function compare(what: string, before: Held, after: Held, more = mostMoreDescriptors) {
   process.stdout.write(`${what}: ${shown(before)}, then ${shown(after)}\n`)
-  if (after.descriptors > before.descriptors + mostMoreDescriptors) fault(`${what}: descriptors have grown`)
+  if (after.descriptors > before.descriptors + more) fault(`${what}: descriptors have grown`)
   if (after.threads > before.threads) fault(`${what}: threads have grown`)
   if (after.kilobytes > before.kilobytes + mostMoreKilobytes) fault(`${what}: memory has grown`)
 }
-compare('the mount process, early and late', early.mount, late.mount)
+compare('the mount process, early and late', early.mount, late.mount, Infinity)
 compare(
   'the mount process, new (the first one) and at rest (the last)',
   { ...fresh, threads: rest.threads, kilobytes: early.mount.kilobytes },
