@@ -26,7 +26,7 @@ import { available } from '../fixtures/posix/available.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'twofold-mounter-'))
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 let count = 0
 function places(): { root: string; mountpoint: string } {

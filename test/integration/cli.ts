@@ -215,7 +215,8 @@ t.test('every command answers', async (t) => {
       env: { ...process.env, INIT_CWD: undefined },
     })
     t.match(stdout, /^http/, 'what is printed works in any directory', { printed, stderr })
-    t.same((await call('disk', 'list', '--names')).stdout.split('\n').sort(), ['', 'data', 'other-dir'])
+    const listed = await call('disk', 'list', '--names')
+    t.same(listed.stdout.split('\n').sort(), ['', 'data', 'other-dir'], '', { listed })
   })
 
   t.test('up says what it changes of a disk that is there, and refuses what it can’t change', async (t) => {
