@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -183,7 +184,8 @@ t.test('a link swapped for another while it is read never shows what lies outsid
   const gone = once(swapper, 'exit')
   const seen = new Map<string, number>()
   try {
-    await new Promise((done) => setTimeout(done, 300))
+    while (swapper.exitCode === null && !existsSync(join(root, 'flip')))
+      await new Promise((done) => setTimeout(done, 10))
     const read = open(t, root)
     for (let i = 0; i < 10_000; i++) {
       for (const key of ['swap/f', 'swapleaf', 'flip/f']) {
