@@ -52,6 +52,12 @@ export function lockRange(fd: number, type: number, start: bigint, length: bigin
   return fcntl(fd, waits ? F_OFD_SETLKW : F_OFD_SETLK, buffer)
 }
 
+/** As lockRange, by flock(2) and thus of the whole file; its locks and those of ranges don't see each other. */
+export function lockWhole(fd: number, type: number, waits: boolean): number {
+  if (type === F.UNLCK) return flock(fd, LOCK.UN)
+  return flock(fd, (type === F.RDLCK ? LOCK.SH : LOCK.EX) | (waits ? 0 : LOCK.NB))
+}
+
 /** The range locks that the descriptor's open file description has. */
 export function locksOf(fd: number): Omit<RangeLock, 'pid'>[] {
   const lines = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')

@@ -10,16 +10,7 @@
  */
 import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { errno } from '../../lib/sys/errno.ts'
-import {
-  accessOf,
-  F,
-  flock,
-  LOCK,
-  lockRange,
-  locksOf,
-  testRange,
-  type RangeLock,
-} from '../../lib/sys/lock.ts'
+import { accessOf, F, lockRange, lockWhole, locksOf, testRange, type RangeLock } from '../../lib/sys/lock.ts'
 import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import type { Filesystem, HandleId, NodeId } from '../filesystem.ts'
 import type { Request } from './codec.ts'
@@ -142,7 +133,7 @@ export class HostLocks {
   released(node: NodeId, handle: HandleId, unlocks: boolean): void {
     for (const owner of this.#owners.get(node) ?? []) if (owner.handle === handle) this.#drop(node, owner)
     const open = unlocks ? this.#filesystem.descriptor(handle) : -1
-    if (open >= 0) flock(open, LOCK.UN)
+    if (open >= 0) lockWhole(open, F.UNLCK, false)
   }
 
   interrupt(uniqueLow: number, uniqueHigh: number): void {
@@ -157,9 +148,8 @@ export class HostLocks {
   }
 
   #flock(request: Request, fd: number, type: number, waits: boolean): number {
-    if (type === F.UNLCK) return flock(fd, LOCK.UN)
-    const result = flock(fd, (type === F.RDLCK ? LOCK.SH : LOCK.EX) | LOCK.NB)
-    if (result === 0) invalidateAttributes(request.device, request.node)
+    const result = lockWhole(fd, type, false)
+    if (result === 0 && type !== F.UNLCK) invalidateAttributes(request.device, request.node)
     if (result !== -errno.EAGAIN || !waits) return result
     return this.#defer(request, null, fd, { type, start: 0n, end: END, pid: 0 }, 0n)
   }

@@ -3,10 +3,9 @@
  * so it waits in the kernel for one, like any program, is called out of it by a tick, tries the others, and waits
  * for the next. Who is alone has the lock as soon as it is free; who is one of many, within a tick.
  */
-import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { errno } from '../../lib/sys/errno.ts'
-import { F, flock, LOCK, lockRange } from '../../lib/sys/lock.ts'
+import { lockRange, lockWhole } from '../../lib/sys/lock.ts'
 import { Ticker } from '../../lib/sys/ticker.ts'
 import { Reply } from './codec.ts'
 import { writeReply } from './device.ts'
@@ -15,6 +14,7 @@ import { now } from './job-queue.ts'
 import { LockWaiters, type LockWait } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
 import { SETLKW } from './opcode.ts'
+import { printLine } from './print-line.ts'
 import type { LockStart } from './thread-messages.ts'
 
 /** Milliseconds. */
@@ -28,8 +28,7 @@ const reply = new Reply(0)
 const traceReply = trace ? (await import('./trace.ts')).traceReply : null
 
 function attempt({ fd, whole, type, start, length }: LockWait, waits: boolean): number {
-  if (!whole) return lockRange(fd, type, start, length, waits)
-  return flock(fd, (type === F.RDLCK ? LOCK.SH : LOCK.EX) | (waits ? 0 : LOCK.NB))
+  return whole ? lockWhole(fd, type, waits) : lockRange(fd, type, start, length, waits)
 }
 
 function answer(place: number, wait: LockWait, result: number): void {
@@ -38,7 +37,7 @@ function answer(place: number, wait: LockWait, result: number): void {
   const nanoseconds = now() - wait.given
   figures.count(SETLKW, nanoseconds)
   if (traceReply !== null) {
-    writeSync(2, `${traceReply({ ...wait, opcode: SETLKW }, reply, result, nanoseconds)}\n`)
+    printLine(traceReply({ ...wait, opcode: SETLKW }, reply, result, nanoseconds))
   }
   writeReply(wait.device, reply.bytes, reply.seal(wait, result))
 }
