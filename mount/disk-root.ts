@@ -11,7 +11,7 @@ import { mountsInside } from '../lib/sys/mountinfo.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../lib/sys/open.ts'
 import { emptyStat, leadsTo, statInto } from '../lib/sys/stat.ts'
 import { emptyStatFs, statFs } from '../lib/sys/statfs.ts'
-import { identify } from '../lib/tree/root.ts'
+import { identify, isSameRoot } from '../lib/tree/root.ts'
 import { cstring, type CString } from '../lib/sys/libc.ts'
 import type { DiskSource } from './disk-source.ts'
 import { Nodes } from './nodes.ts'
@@ -103,7 +103,7 @@ export class DiskRoot {
     const result = Math.min(statInto(fd, '', AT_EMPTY_PATH, stat), statFs(fd, fileSystem))
     const now = identify(descriptorPath(fd))
     this.#who ??= now
-    if (result < 0 || !isSame(now, this.#who)) {
+    if (result < 0 || !isSameRoot(now, this.#who)) {
       close(fd)
       return Math.min(result, -1)
     }
@@ -114,8 +114,3 @@ export class DiskRoot {
     return 0
   }
 }
-
-const isSame = (now: RootIdentity, then: RootIdentity): boolean =>
-  now.fileSystem === then.fileSystem &&
-  now.ino === then.ino &&
-  (now.handle === undefined || then.handle === undefined || now.handle === then.handle)

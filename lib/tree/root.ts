@@ -120,12 +120,7 @@ function bind(disk: Disk): Bound | string {
     return `${disk.root}: can't be examined`
   }
   const now = identityOf(fd, stat, fileSystem)
-  const then = disk.identity
-  const same =
-    now.fileSystem === then.fileSystem &&
-    now.ino === then.ino &&
-    (now.handle === undefined || then.handle === undefined || now.handle === then.handle)
-  if (!same) {
+  if (!isSameRoot(now, disk.identity)) {
     close(fd)
     return `${disk.root} is not the directory that became this disk (is its file system mounted?)`
   }
@@ -142,6 +137,12 @@ function isRemote(fd: number): boolean {
   const fileSystem = fstatfs(fd)
   return typeof fileSystem === 'number' || remoteTypes.has(fileSystem.type)
 }
+
+/** Whether both are one directory. A handle counts where both have one. */
+export const isSameRoot = (now: RootIdentity, then: RootIdentity): boolean =>
+  now.fileSystem === then.fileSystem &&
+  now.ino === then.ino &&
+  (now.handle === undefined || then.handle === undefined || now.handle === then.handle)
 
 /** Who the directory at `path` is, for a disk to remember. Throws SystemError. */
 export function identify(path: string): RootIdentity {

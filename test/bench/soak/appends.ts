@@ -1,7 +1,7 @@
 /** A log that grows by O_APPEND: what was promised is there, in order, and nothing is there that nobody wrote. */
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { digest, promise, promises, type Place, type Role, type Verdict } from './role.ts'
+import { digest, letGo, promise, promises, type Place, type Role, type Verdict } from './role.ts'
 
 let fd = -1
 
@@ -17,13 +17,8 @@ function round(place: Place, i: number): void {
 
 function mend(): void {
   if (fd < 0) return
-  const old = fd
+  letGo(fd)
   fd = -1
-  try {
-    closeSync(old)
-  } catch {
-    // Its mount is gone.
-  }
 }
 
 /** Each line of a file that may be larger than memory. */

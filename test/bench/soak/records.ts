@@ -1,7 +1,7 @@
 /** A file of records that are overwritten where they lie, through one descriptor that stays open. */
-import { closeSync, constants, fdatasyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
+import { constants, fdatasyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { digest, promise, promises, type Place, type Role, type Verdict } from './role.ts'
+import { digest, letGo, promise, promises, type Place, type Role, type Verdict } from './role.ts'
 
 const count = 512
 const size = 3000
@@ -38,13 +38,8 @@ function round(place: Place, i: number): void {
 
 function mend(): void {
   if (fd < 0) return
-  const old = fd
+  letGo(fd)
   fd = -1
-  try {
-    closeSync(old)
-  } catch {
-    // Its mount is gone.
-  }
 }
 
 function check(place: Place): Verdict {

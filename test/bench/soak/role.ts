@@ -1,7 +1,7 @@
 /** What a process of the soak does, and how what it was promised is found again afterwards. */
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 
 export interface Place {
@@ -42,6 +42,15 @@ export const promises = ({ ledger }: Place): string[][] =>
         .filter((line) => line !== '')
         .map((line) => line.split(' '))
     : []
+
+/** Closes a descriptor whose mount may be gone. */
+export function letGo(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // Its mount is gone.
+  }
+}
 
 const environment = (home: string) => ({
   PATH: process.env['PATH'] ?? '/usr/bin:/bin',
