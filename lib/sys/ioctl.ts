@@ -4,7 +4,6 @@ import { declare } from './libc.ts'
 const encode = (direction: number) => (type: number, number: number, size: number) =>
   ((direction << 30) | (size << 16) | (type << 8) | number) >>> 0
 
-export const IO = encode(0)
 /** The caller writes, the kernel reads. */
 export const IOW = encode(1)
 export const IOR = encode(2)

@@ -87,7 +87,6 @@ export const LK_FLOCK = 1 << 0
 export const RELEASE = { FLUSH: 1 << 0, FLOCK_UNLOCK: 1 << 1 } as const
 export const OPEN_KILL_SUIDGID = 1 << 0
 export const SETXATTR_ACL_KILL_SGID = 1 << 0
-export const NOTIFY_EXPIRE_ONLY = 1 << 0
 
 /** fuse_write_in.write_flags */
 export const WRITE = { CACHE: 1 << 0, LOCKOWNER: 1 << 1, KILL_SUIDGID: 1 << 2 } as const

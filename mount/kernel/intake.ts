@@ -24,7 +24,7 @@ export class Intake {
   readonly #blocking: number
   /** Minus an errno where there is none. */
   readonly #eager: number
-  #closeBy = false
+  #followsClose = false
 
   /** `device`: a mounted one, which stays the caller's. */
   constructor(device: number) {
@@ -38,7 +38,7 @@ export class Intake {
    */
   next(buffer: Uint8Array): number {
     const began = performance.now()
-    if (this.#closeBy) {
+    if (this.#followsClose) {
       do {
         for (let i = 0; i < asks; i++) {
           const length = read(this.#eager, buffer, buffer.length)
@@ -50,7 +50,7 @@ export class Intake {
     }
     this.device = this.#blocking
     const length = readRequest(this.#blocking, buffer)
-    this.#closeBy = this.#eager >= 0 && performance.now() - began < closeBy
+    this.#followsClose = this.#eager >= 0 && performance.now() - began < closeBy
     return length
   }
 

@@ -1,5 +1,5 @@
 /** The structs of linux/fuse.h (7.45) that we read or write, by the header's own field names. */
-import { count, extent, i32, i64, pad, struct, u16, u32, u64, type ValueOf } from './wire.ts'
+import { count, extent, i32, i64, pad, struct, u16, u32, u64 } from './wire.ts'
 
 export const inHeader = struct('fuse_in_header', {
   len: u32,
@@ -60,7 +60,6 @@ export const attr = struct('fuse_attr', {
   blksize: u32,
   flags: u32,
 })
-export type Attr = ValueOf<typeof attr>
 
 export const entryOut = struct('fuse_entry_out', {
   nodeid: count,
