@@ -7,8 +7,8 @@ import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
 import { handedFd } from './child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
-import { createPages } from './pages/pages.ts'
-import { createS3Door, type S3Server } from './s3/server.ts'
+import { createDoors } from './doors.ts'
+import type { Listener } from './http/listener.ts'
 import { Tally } from './metrics/tally.ts'
 import { servePrimary } from './serve-primary.ts'
 
@@ -16,7 +16,7 @@ const roster = new Roster()
 const roots = new Roots()
 const tally = new Tally()
 let keyring: Keyring | undefined
-let server: S3Server | undefined
+let server: Listener | undefined
 let say: (message: FromWorker) => void = () => {}
 
 /** Replaces what requests are answered by; requests that run now were admitted before. */
@@ -34,7 +34,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
   async start({ config, doors }, line, log) {
     say = (message) => line.say(message)
     apply(doors)
-    const serving = {
+    const door = createDoors({
       roster,
       keyring: () => {
         if (keyring === undefined) throw new Error('no keyring yet')
@@ -43,11 +43,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
       roots,
       log,
       tally,
-    }
-    const door = createS3Door({
-      ...serving,
       config,
-      other: createPages({ ...serving, maxRequests: config.maxRequests }),
     })
     server = door
     await new Promise<void>((resolve, reject) => {
