@@ -8,7 +8,7 @@ import { isDirectoryKey, parseKey, type Key } from '../../lib/tree/path.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
 import type { Exchange } from '../http/exchange.ts'
-import { fileReply } from '../http/file-reply.ts'
+import { fileReply, type GrowingFields } from '../http/file-reply.ts'
 import type { Fields, Reply } from '../http/reply.ts'
 import { parseTarget } from '../http/request-target.ts'
 import { present } from './presentation.ts'
@@ -31,18 +31,16 @@ export async function openShare(exchange: Exchange, { roster, keyring, roots }: 
   const key = parseKey(share.path)
   if (key === undefined || isDirectoryKey(key)) throw new Fault('NoSuchKey')
   const object = StoredObject.open(roots.of(disk), key)
-  const reply = await fileReply(exchange, object, (type) => shown(key, type))
+  const reply = await fileReply(exchange, object, (fields) => show(fields, key))
   return { ...reply, fields: { ...reply.fields, ...always } }
 }
 
 /** How a browser treats the file. */
-function shown(key: Key, contentType: string): Fields {
-  const { disposition, type, policy } = present(contentType)
-  return {
-    'Content-Type': type,
-    'Content-Disposition': contentDisposition(disposition, key.slice(key.lastIndexOf('/') + 1)),
-    'Content-Security-Policy': policy,
-  }
+function show(fields: GrowingFields, key: Key): void {
+  const { disposition, type, policy } = present(fields['Content-Type'] ?? '')
+  fields['Content-Type'] = type
+  fields['Content-Disposition'] = contentDisposition(disposition, key.slice(key.lastIndexOf('/') + 1))
+  fields['Content-Security-Policy'] = policy
 }
 
 /** What holds for the copy of a 304 too. */

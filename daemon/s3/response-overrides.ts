@@ -1,7 +1,7 @@
 /** response-content-type and its kin: query parameters that set a field of the answer. */
 import { Fault } from '../../lib/errors.ts'
+import type { GrowingFields } from '../http/file-reply.ts'
 import type { Query } from '../http/query.ts'
-import type { Fields } from '../http/reply.ts'
 
 /** AWS heeds them in signed requests, which all of ours are. */
 const overrides: readonly (readonly [parameter: string, field: string])[] = [
@@ -13,10 +13,9 @@ const overrides: readonly (readonly [parameter: string, field: string])[] = [
   ['response-content-encoding', 'Content-Encoding'],
 ]
 
-/** `fields` with what the query puts in their place. Throws InvalidArgument. */
-export function overridden(query: Query, fields: Fields): Fields {
-  if (query.pairs.length === 0) return fields
-  const changed: Record<string, string> = { ...fields }
+/** Puts into `fields` what the query asks for. Throws InvalidArgument. */
+export function override(fields: GrowingFields, query: Query): void {
+  if (query.pairs.length === 0) return
   for (const [parameter, field] of overrides) {
     const value = query.get(parameter)
     if (value === undefined) continue
@@ -25,7 +24,6 @@ export function overridden(query: Query, fields: Fields): Fields {
         details: { ArgumentName: parameter },
       })
     // Node writes a header's characters as Latin-1, so UTF-8 goes out byte by byte.
-    changed[field] = Buffer.from(value).toString('latin1')
+    fields[field] = Buffer.from(value).toString('latin1')
   }
-  return changed
 }

@@ -5,7 +5,7 @@ import { fileReply, rangeOf, unsatisfied } from '../../http/file-reply.ts'
 import type { Reply } from '../../http/reply.ts'
 import { openObject } from '../open-object.ts'
 import type { S3Request } from '../operation.ts'
-import { overridden } from '../response-overrides.ts'
+import { override } from '../response-overrides.ts'
 
 export function getObject(request: S3Request): Reply | Promise<Reply> {
   const { query } = request
@@ -13,7 +13,7 @@ export function getObject(request: S3Request): Reply | Promise<Reply> {
   return fileReply(
     request,
     openObject(request),
-    (type) => overridden(query, { 'Content-Type': type }),
+    (fields) => override(fields, query),
     part === undefined ? rangeOf : (headers, { size }) => partOf(part, headers.has('range'), size),
   )
 }
