@@ -19,7 +19,7 @@ import {
   type MountRecord,
   type MountReport,
   type ToMount,
-} from './messages.ts'
+} from './processes/messages.ts'
 
 /** Milliseconds between two tries to unmount what is busy. */
 const retryPause = 100

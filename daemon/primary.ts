@@ -13,21 +13,19 @@ import { makeDirectories } from '../lib/make-directories.ts'
 import type { Log } from '../lib/log.ts'
 import { errno, errnoOf } from '../lib/sys/errno.ts'
 import { lockFile, type Lock } from '../lib/sys/lock.ts'
-import { Child } from './child.ts'
-import { openListenSocket, type ListenSocket } from './listen-socket.ts'
-import {
-  mountName,
-  workerName,
-  type DoorRecord,
-  type FromControl,
-  type FromWorker,
-  type MountRecord,
-  type ProcessName,
-  type ToControl,
-  type ToWorker,
-} from './messages.ts'
-import { Mounts } from './mounts.ts'
-import { feedWatchdog, notify } from './notify.ts'
+import { Child } from './processes/child.ts'
+import { openListenSocket, type ListenSocket } from './processes/listen-socket.ts'
+import type {
+  DoorRecord,
+  FromControl,
+  FromWorker,
+  MountRecord,
+  ToControl,
+  ToWorker,
+} from './processes/messages.ts'
+import { Mounts } from './processes/mounts.ts'
+import { feedWatchdog, notify } from './processes/notify.ts'
+import { mountName, workerName, type ProcessName } from './processes/process-view.ts'
 
 export interface PrimaryOptions {
   readonly config: Config

@@ -5,12 +5,12 @@
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
-import { handedFd } from './child.ts'
-import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { handedFd } from './processes/child.ts'
+import type { DoorRecord, FromWorker, ToWorker } from './processes/messages.ts'
 import { createPages } from './http/pages.ts'
 import { createS3Door, type S3Server } from './s3/server.ts'
 import { Tally } from './metrics/tally.ts'
-import { servePrimary } from './serve-primary.ts'
+import { servePrimary } from './processes/serve-primary.ts'
 
 const roster = new Roster()
 const roots = new Roots()

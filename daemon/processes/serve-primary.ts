@@ -1,10 +1,10 @@
 /** What each child process does alike: it hears its primary, ignores the terminal, and never outlives it. */
-import { Fault } from '../lib/errors.ts'
-import { createLog, type Log } from '../lib/log.ts'
-import type { Config } from '../lib/config.ts'
-import { isFull, storageFull } from '../lib/storage-full.ts'
-import type { ProcessView } from './control/schema.ts'
+import { Fault } from '../../lib/errors.ts'
+import { createLog, type Log } from '../../lib/log.ts'
+import type { Config } from '../../lib/config.ts'
+import { isFull, storageFull } from '../../lib/storage-full.ts'
 import { lineToPrimary, type Failed, type Line } from './messages.ts'
+import type { ProcessView } from './process-view.ts'
 
 export interface ChildParts<In, Out> {
   /** The first message, of type `start`. What it throws as a Fault is told to the primary. */

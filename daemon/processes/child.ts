@@ -4,11 +4,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { childEnvironment } from '../lib/config.ts'
-import type { DiskId } from '../lib/disk.ts'
-import type { Log } from '../lib/log.ts'
-import type { ProcessView } from './control/schema.ts'
-import { lineToChild, type ProcessName } from './messages.ts'
+import { childEnvironment } from '../../lib/config.ts'
+import type { DiskId } from '../../lib/disk.ts'
+import type { Log } from '../../lib/log.ts'
+import { lineToChild } from './messages.ts'
+import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** Milliseconds before a crashed child starts again: doubled each time, forgotten after a minute of life. */
 const firstPause = 100
@@ -22,7 +22,7 @@ export const handedFd = 4
 export interface ChildOptions<In> {
   readonly role: Exclude<ProcessView['role'], 'primary'>
   readonly name: ProcessName
-  /** The compiled module beside this one, as `worker.js`. */
+  /** A compiled composition root, as `worker.js`. */
   readonly module: string
   readonly execArgv?: readonly string[]
   /** A descriptor of ours that it inherits as `handedFd`. */
@@ -122,7 +122,7 @@ export class Child<In, Out> {
     const { role, module, fd, lockFd, log } = this.#options
     const child = spawn(
       process.execPath,
-      [...(this.#options.execArgv ?? []), fileURLToPath(new URL(module, import.meta.url))],
+      [...(this.#options.execArgv ?? []), fileURLToPath(new URL(`../${module}`, import.meta.url))],
       {
         stdio: ['ignore', 2, 2, 'ipc', fd ?? 'ignore', lockFd],
         env: childEnvironment(),

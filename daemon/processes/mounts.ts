@@ -2,16 +2,16 @@
  * The mounts that should stand, each in a process of its own. Control says which; here they are started,
  * started again when their process dies, and stopped. What each last said is kept for control's next start.
  */
-import type { Config } from '../lib/config.ts'
-import type { DiskId } from '../lib/disk.ts'
-import type { Log } from '../lib/log.ts'
-import { removeMountpoint } from '../lib/mountpoint.ts'
-import { diskSource } from '../mount/disk-source.ts'
-import type { MountStatistics } from '../mount/engine.ts'
-import { detachDead } from '../mount/recover.ts'
+import type { Config } from '../../lib/config.ts'
+import type { DiskId } from '../../lib/disk.ts'
+import type { Log } from '../../lib/log.ts'
+import { removeMountpoint } from '../../lib/mountpoint.ts'
+import { diskSource } from '../../mount/disk-source.ts'
+import type { MountStatistics } from '../../mount/engine.ts'
+import { detachDead } from '../../mount/recover.ts'
 import { Child } from './child.ts'
-import type { ProcessView } from './control/schema.ts'
-import { mountName, type FromMount, type MountRecord, type MountReport, type ToMount } from './messages.ts'
+import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
+import { mountName, type ProcessView } from './process-view.ts'
 
 interface Mount {
   readonly record: MountRecord

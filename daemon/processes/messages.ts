@@ -4,22 +4,20 @@
  * the last of both for those that it starts while control is away.
  */
 import type { ChildProcess } from 'node:child_process'
-import type { Config } from '../lib/config.ts'
-import type { Disk, DiskId } from '../lib/disk.ts'
-
-import type { FaultCode } from '../lib/errors.ts'
-import type { KeyringRecord } from '../lib/auth/keyring.ts'
-import type { RosterRecord } from '../lib/roster.ts'
-import type { MountStatistics } from '../mount/engine.ts'
-import type { ProcessView } from './control/schema.ts'
-import type { S3Figures } from './metrics/tally.ts'
+import type { Config } from '../../lib/config.ts'
+import type { Disk, DiskId } from '../../lib/disk.ts'
+import type { FaultCode } from '../../lib/errors.ts'
+import type { KeyringRecord } from '../../lib/auth/keyring.ts'
+import type { RosterRecord } from '../../lib/roster.ts'
+import type { MountStatistics } from '../../mount/engine.ts'
+import type { S3Figures } from '../metrics/tally.ts'
+import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** All that a door serves by. Replaced whole. */
 export interface DoorRecord {
   /** Grows with each publication of one run of control, and from run to run. */
   readonly version: number
   readonly roster: RosterRecord
-
   readonly keyring: KeyringRecord
 }
 
@@ -49,11 +47,6 @@ export type MountReport =
       /** Who uses it, as far as it can be seen: `bash (4711): /mnt/photos/in`. */
       readonly users: readonly string[]
     }
-
-/** How a child is called in the metrics: `control`, `worker-0`, `mount-dsk-…`. */
-export type ProcessName = string
-export const workerName = (index: number): ProcessName => `worker-${index}`
-export const mountName = (diskId: DiskId): ProcessName => `mount-${diskId}`
 
 /** Asks a child for its figures, to be answered by `measured` with the same number. */
 type Measure = { readonly type: 'measure'; readonly question: number }
