@@ -10,7 +10,7 @@
 import { ServerResponse, STATUS_CODES, type IncomingMessage } from 'node:http'
 import { MSG, send } from '../../lib/sys/socket.ts'
 import { httpDate } from '../../lib/object/object.ts'
-import { idleSocket } from './direct.ts'
+import { idleSocket } from './idle-socket.ts'
 
 export class DirectResponse extends ServerResponse {
   /**

@@ -1,6 +1,6 @@
 /** encoding-type=url: names in a listing's XML, percent-encoded, since XML 1.0 can't hold every character. */
 import { Fault } from '../../lib/errors.ts'
-import type { Query } from './query.ts'
+import type { Query } from '../http/query.ts'
 
 export interface Encoding {
   /** What goes into the answer's EncodingType. */

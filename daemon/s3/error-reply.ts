@@ -1,7 +1,7 @@
 /** An error as S3 says it: the status of the catalogue, and XML that a person can act upon. */
 import { catalogue, type Fault, type FaultCode } from '../../lib/errors.ts'
 import { element, errorDocument } from './xml.ts'
-import type { Reply } from './reply.ts'
+import type { Reply } from '../http/reply.ts'
 
 /** S3's own word for codes that the other doors name more closely. */
 const spoken: Partial<Record<FaultCode, FaultCode>> = {

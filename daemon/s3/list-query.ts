@@ -1,6 +1,6 @@
 /** The parameters that listings share. */
 import { Fault } from '../../lib/errors.ts'
-import type { Query } from './query.ts'
+import type { Query } from '../http/query.ts'
 
 /** Entries of a page at most. */
 export const mostKeys = 1000

@@ -3,9 +3,9 @@ import type { Disk, S3User } from '../../lib/disk.ts'
 import type { Keyring } from '../../lib/auth/keyring.ts'
 import type { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
-import type { RequestHeaders } from '../http/headers.ts'
-import type { Query } from './query.ts'
-import type { Reply } from './reply.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
+import type { Query } from '../http/query.ts'
+import type { Reply } from '../http/reply.ts'
 
 /** A request that was parsed, authenticated and authorised. */
 export interface S3Request {

@@ -1,8 +1,8 @@
 /** Finds a request's row in the operation table. */
-import type { RequestHeaders } from '../http/headers.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
 import type { Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import type { Query } from './query.ts'
+import type { Query } from '../http/query.ts'
 
 interface Candidate {
   readonly operation: Operation

@@ -1,6 +1,7 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html */
 import type { S3Request } from '../operation.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document, escapeXml } from '../xml.ts'
 
 export function getBucketLocation({ disk }: S3Request): Reply {

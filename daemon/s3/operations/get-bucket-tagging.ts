@@ -1,7 +1,8 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketTagging.html: the disk's tags. */
 import { Fault } from '../../../lib/errors.ts'
 import type { S3Request } from '../operation.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document, element } from '../xml.ts'
 
 export function getBucketTagging({ disk, bucket }: S3Request): Reply {

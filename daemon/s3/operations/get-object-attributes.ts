@@ -4,7 +4,8 @@ import { httpDate } from '../../../lib/object/object.ts'
 import { close } from '../../../lib/sys/open.ts'
 import { openObject } from '../open-object.ts'
 import type { S3Request } from '../operation.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document, element } from '../xml.ts'
 
 /** In the order of the answer. A file that was not born over S3 has no checksum and no parts. */

@@ -2,7 +2,8 @@
 import { close } from '../../../lib/sys/open.ts'
 import { openObject } from '../open-object.ts'
 import type { S3Request } from '../operation.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document } from '../xml.ts'
 
 export function getObjectTagging(request: S3Request): Reply {

@@ -8,7 +8,7 @@ import {
   type ObjectRequest,
   type OpenedObject,
 } from '../open-object.ts'
-import type { Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
 
 export function getObject(request: ObjectRequest): Reply | Promise<Reply> {
   const object = openObject(request)

@@ -1,7 +1,7 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html */
 import { Fault } from '../../../lib/errors.ts'
 import type { S3Request } from '../operation.ts'
-import type { Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
 
 export function headBucket({ disk, root }: S3Request): Reply {
   if (!root.check()) throw new Fault('DiskOffline')

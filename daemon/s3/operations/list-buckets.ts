@@ -2,7 +2,8 @@
 import { bucketName } from '../../../lib/disk.ts'
 import type { S3Request } from '../operation.ts'
 import { owner } from '../owner.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document, element } from '../xml.ts'
 
 export function listBuckets({ disk, query }: S3Request): Reply {

@@ -1,7 +1,8 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html: there are none yet. */
 import { encodingOf } from '../encoding.ts'
 import type { S3Request } from '../operation.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document, element } from '../xml.ts'
 import { countOf } from '../list-query.ts'
 

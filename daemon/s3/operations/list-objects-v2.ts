@@ -7,7 +7,8 @@ import { countOf, delimited } from '../list-query.ts'
 import { entries } from '../listing-document.ts'
 import type { S3Request } from '../operation.ts'
 import { owner } from '../owner.ts'
-import { xmlReply, type Reply } from '../reply.ts'
+import type { Reply } from '../../http/reply.ts'
+import { xmlReply } from '../xml-reply.ts'
 import { document, element } from '../xml.ts'
 
 export async function listObjectsV2(request: S3Request): Promise<Reply> {

@@ -6,8 +6,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { close } from '../../lib/sys/open.ts'
 import { moveNow, readLater, readNow } from '../../lib/tree/read.ts'
-import type { DirectResponse } from '../http/direct-response.ts'
-import { idleSocket } from '../http/direct.ts'
+import type { DirectResponse } from './direct-response.ts'
+import { idleSocket } from './idle-socket.ts'
 import { giveBuffer, pieceFor, takeBuffer } from './buffers.ts'
 import type { FileBody } from './reply.ts'
 

@@ -17,13 +17,3 @@ export interface FileBody {
   readonly offset: number
   readonly length: number
 }
-
-/** A document, whole in memory. */
-export function xmlReply(text: string, status = 200): Reply {
-  return {
-    status,
-    headers: ['Content-Type', 'application/xml'],
-    body: text,
-    length: Buffer.byteLength(text),
-  }
-}

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { close } from '../../lib/sys/open.ts'
 import { ioBuffer, readNow } from '../../lib/tree/read.ts'
-import type { DirectResponse } from '../http/direct-response.ts'
+import type { DirectResponse } from './direct-response.ts'
 import type { Reply } from './reply.ts'
 import { refuseBody } from './refuse-body.ts'
 import { sendFile } from './send-file.ts'

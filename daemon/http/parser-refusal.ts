@@ -3,8 +3,8 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Fault, type FaultCode } from '../../lib/errors.ts'
 import type { LogFields } from '../../lib/log.ts'
-import { DirectResponse } from '../http/direct-response.ts'
-import { errorReply } from './error-reply.ts'
+import { DirectResponse } from './direct-response.ts'
+import { errorReply } from '../s3/error-reply.ts'
 import { newHostId, newRequestId } from './request-id.ts'
 
 const codes: Readonly<Record<string, FaultCode>> = {

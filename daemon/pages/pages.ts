@@ -7,12 +7,12 @@ import type { Disk } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Tally } from '../metrics/tally.ts'
-import type { Reply } from '../s3/reply.ts'
-import { isRequestId, newHostId, newRequestId } from '../s3/request-id.ts'
-import { sendReply } from '../s3/send.ts'
-import { DirectResponse, type DirectListener } from './direct-response.ts'
+import type { Reply } from '../http/reply.ts'
+import { isRequestId, newHostId, newRequestId } from '../http/request-id.ts'
+import { sendReply } from '../http/send-reply.ts'
+import { DirectResponse, type DirectListener } from '../http/direct-response.ts'
 import { errorPage } from './error-page.ts'
-import { openShare, type Sharing } from './share.ts'
+import { openShare, type Sharing } from './open-share.ts'
 
 export interface PagesOptions extends Sharing {
   /** Shares count among S3's requests and are refused with them; a load balancer's question is neither. */

@@ -1,6 +1,6 @@
 /** A request's query: decoded once, as a form (`+` is a space), in the order received. */
 import { Fault } from '../../lib/errors.ts'
-import { decodePercent } from './target.ts'
+import { decodePercent } from './percent.ts'
 
 export class Query {
   /** Undecoded, without the question mark. */
