@@ -102,11 +102,12 @@ servePrimary<ToControl, FromControl>('control', {
     })
   },
 
-  hear(message) {
-    if (message.type === 'published') publisher?.published(message.version)
-    else if (message.type === 'mount') mounts.heard(message.diskId, message.report)
-    else if (message.type === 'processes') processes = message.processes
-    else gatherer?.hear(message)
+  hear: {
+    published: ({ version }) => publisher?.published(version),
+    mount: ({ diskId, report }) => mounts.heard(diskId, report),
+    processes: (message) => (processes = message.processes),
+    asked: (message) => gatherer?.hear(message),
+    measured: (message) => gatherer?.hear(message),
   },
 
   async stop(drain) {

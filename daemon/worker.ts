@@ -60,12 +60,12 @@ servePrimary<ToWorker, FromWorker>('worker', {
     say({ type: 'ready' })
   },
 
-  hear(message) {
-    if (message.type === 'doors') return apply(message.doors)
-    const { question } = message
-    server?.getConnections((_error, connections = 0) => {
-      say({ type: 'measured', question, figures: tally.figures(connections) })
-    })
+  hear: {
+    doors: ({ doors }) => apply(doors),
+    measure: ({ question }) =>
+      server?.getConnections((_error, connections = 0) => {
+        say({ type: 'measured', question, figures: tally.figures(connections) })
+      }),
   },
 
   async stop(drain) {

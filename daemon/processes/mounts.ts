@@ -120,9 +120,9 @@ export class Mounts {
       lockFd: this.#lockFd,
       log: this.#log,
       started: () => child.say({ type: 'start', config: this.#config, mount: record }),
-      hear: (message) => {
-        if (message.type === 'mount') hear(message.report)
-        else this.#measured(id, message.question, message.figures)
+      hear: {
+        mount: ({ report }) => hear(report),
+        measured: ({ question, figures }) => this.#measured(id, question, figures),
       },
       crashed: (how) => {
         const asked = this.#mounts.get(id)?.asked
