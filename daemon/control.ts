@@ -23,10 +23,10 @@ import { samplesOf } from './control/metrics.ts'
 import { listenForMetrics } from './control/metrics-listener.ts'
 import { MountBoard } from './control/mount-board.ts'
 import { Publisher, type Snapshot } from './control/publisher.ts'
-import type { ProcessView } from './control/schema.ts'
 import { createControlServer } from './control/server.ts'
-import type { FromControl, MountRecord, ToControl } from './messages.ts'
-import { servePrimary } from './serve-primary.ts'
+import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
+import type { ProcessView } from './processes/process-view.ts'
+import { servePrimary } from './processes/serve-primary.ts'
 
 const mounts = new MountBoard()
 let processes: readonly ProcessView[] = []
@@ -102,11 +102,12 @@ servePrimary<ToControl, FromControl>('control', {
     })
   },
 
-  hear(message) {
-    if (message.type === 'published') publisher?.published(message.version)
-    else if (message.type === 'mount') mounts.heard(message.diskId, message.report)
-    else if (message.type === 'processes') processes = message.processes
-    else gatherer?.hear(message)
+  hear: {
+    published: ({ version }) => publisher?.published(version),
+    mount: ({ diskId, report }) => mounts.heard(diskId, report),
+    processes: (message) => (processes = message.processes),
+    asked: (message) => gatherer?.hear(message),
+    measured: (message) => gatherer?.hear(message),
   },
 
   async stop(drain) {

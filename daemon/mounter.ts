@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../lib/config.ts'
 import { bucketName } from '../lib/disk.ts'
-import { createLog, type Log } from '../lib/log.ts'
+import type { Log } from '../lib/log.ts'
 import { makeDirectories } from '../lib/make-directories.ts'
 import { errno, SystemError } from '../lib/sys/errno.ts'
 import { diskSource } from '../mount/disk-source.ts'
@@ -13,49 +13,48 @@ import { defaultMountOptions, type MountSession } from '../mount/engine.ts'
 import { chooseEngine } from '../mount/engines.ts'
 import { detachDead } from '../mount/recover.ts'
 import { usersOf } from '../mount/users.ts'
-import {
-  lineToPrimary,
-  type FromMount,
-  type MountRecord,
-  type MountReport,
-  type ToMount,
-} from './messages.ts'
+import type { FromMount, MountRecord, MountReport, ToMount } from './processes/messages.ts'
+import { servePrimary } from './processes/serve-primary.ts'
 
 /** Milliseconds between two tries to unmount what is busy. */
 const retryPause = 100
+/** Milliseconds for the last message to go out before the process ends. */
+const lastWords = 20
 
 // Masks are the callers' own, and the kernel has applied them.
 process.umask(0)
 
+let say: (message: FromMount) => void = () => {}
 let log: Log | undefined
 let session: MountSession | undefined
 /** Settled when the mount stands, or never will. */
 let started: Promise<void> = Promise.resolve()
+/** Settled when nobody is being told whether the mount could end. */
+let released: Promise<void> = Promise.resolve()
 let stopping = false
 
-const line = lineToPrimary<ToMount, FromMount>(
-  (message) => {
-    if (message.type === 'start') started = start(message.config, message.mount)
-    else if (message.type === 'unmount') void release()
-    else if (message.type === 'measure') void measure(message.question)
-    else void stop(message.drain, false)
+const report = (of: MountReport) => say({ type: 'mount', report: of })
+
+servePrimary<ToMount, FromMount>('mount', {
+  start({ config, mount }, line, processLog) {
+    // A title can't outgrow the command line that it replaces: the end of a long path may be missing.
+    process.title = `twofold mount ${mount.mountpoint}`
+    say = (message) => line.say(message)
+    log = processLog.with({ disk: mount.disk.id })
+    return (started = start(config, mount, log))
   },
-  () => void stop(0, true),
-)
-const report = (of: MountReport) => line.say({ type: 'mount', report: of })
 
-// A terminal's Ctrl-C reaches the primary too, which says what to do.
-process.on('SIGINT', () => undefined)
-process.on('SIGHUP', () => undefined)
-process.on('SIGTERM', () => void stop(2_000, false))
+  hear: {
+    unmount: () => void (released = release()),
+    measure: ({ question }) => void measure(question),
+  },
 
-async function start(config: Config, record: MountRecord): Promise<void> {
+  stop,
+})
+
+/** Mounts, or says why not and ends this process; the primary starts another. */
+async function start(config: Config, record: MountRecord, log: Log): Promise<void> {
   const { disk, mountpoint } = record
-  log = createLog({
-    level: config.logLevel,
-    format: config.logFormat,
-    fields: { role: 'mount', pid: process.pid, disk: disk.id },
-  })
   report({ state: 'mounting' })
   try {
     // Before mkdir: a dead mount point fails every call on it.
@@ -101,7 +100,7 @@ async function start(config: Config, record: MountRecord): Promise<void> {
 async function measure(question: number): Promise<void> {
   if (session === undefined || stopping) return
   try {
-    line.say({ type: 'measured', question, figures: await session.statistics() })
+    say({ type: 'measured', question, figures: await session.statistics() })
   } catch (error) {
     log?.debug('mount.unmeasured', { error })
   }
@@ -117,8 +116,10 @@ function ended(why: string): void {
 
 /** Unmounts if nobody uses it; else says so, and goes on. */
 async function release(): Promise<void> {
+  await started
   const mounted = session
-  if (stopping || mounted === undefined) return stop(0, true)
+  // What didn't come to stand says so itself.
+  if (stopping || mounted === undefined) return
   stopping = true
   try {
     await mounted.unmount(false)
@@ -136,21 +137,17 @@ async function release(): Promise<void> {
 
 const shown = ({ pid, command, path }: ReturnType<typeof usersOf>[number]) => `${command} (${pid}): ${path}`
 
-/**
- * Unmounts, as soon as nobody uses it any more; lazily after `drain` milliseconds or at once when forced, and
- * says who was in the way.
- */
-async function stop(drain: number, force: boolean): Promise<void> {
-  if (stopping) return
-  stopping = true
+/** Unmounts as soon as nobody uses it any more, lazily after half of `drain` milliseconds, and says who was in the way. */
+async function stop(drain: number): Promise<void> {
   const deadline = Date.now() + drain / 2
-  // Leaving in the middle of mount(2) would leave a dead mount behind.
-  await started
+  // Leaving in the middle of mount(2) or umount(2) would leave a dead mount behind.
+  await Promise.all([started, released])
   const mounted = session
-  if (mounted === undefined) return leave(0)
+  if (stopping || mounted === undefined) return pause(lastWords)
+  stopping = true
   for (let said = false; ;) {
     try {
-      const lazy = force || Date.now() >= deadline
+      const lazy = Date.now() >= deadline
       const unmounted = mounted.unmount(lazy)
       // Its last user may take its time after a lazy one.
       await (lazy ? Promise.race([unmounted, pause(Math.max(drain / 2, 100))]) : unmounted)
@@ -169,10 +166,9 @@ async function stop(drain: number, force: boolean): Promise<void> {
     }
   }
   report({ state: 'unmounted' })
-  leave(0)
+  await pause(lastWords)
 }
 
-/** Lets the last message out first. */
 function leave(status: number): void {
-  setTimeout(() => process.exit(status), 20)
+  setTimeout(() => process.exit(status), lastWords)
 }

@@ -5,29 +5,19 @@
  *
  * Started: lock, socket, control, workers, mounts. Stopped: the same in reverse.
  */
-import { join } from 'node:path'
 import type { Config } from '../lib/config.ts'
 import { Fault } from '../lib/errors.ts'
 import { formatListen, isLoopback, type ListenAddress } from '../lib/listen-address.ts'
 import { makeDirectories } from '../lib/make-directories.ts'
 import type { Log } from '../lib/log.ts'
-import { errno, errnoOf } from '../lib/sys/errno.ts'
-import { lockFile, type Lock } from '../lib/sys/lock.ts'
-import { Child } from './child.ts'
-import { openListenSocket, type ListenSocket } from './listen-socket.ts'
-import {
-  mountName,
-  workerName,
-  type DoorRecord,
-  type FromControl,
-  type FromWorker,
-  type MountRecord,
-  type ProcessName,
-  type ToControl,
-  type ToWorker,
-} from './messages.ts'
-import { Mounts } from './mounts.ts'
-import { feedWatchdog, notify } from './notify.ts'
+import { Child } from './processes/child.ts'
+import { openListenSocket, type ListenSocket } from './processes/listen-socket.ts'
+import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
+import { Mounts } from './processes/mounts.ts'
+import { feedWatchdog, notify } from './processes/notify.ts'
+import { mountName } from './processes/process-view.ts'
+import { lockState, type StateLock } from './processes/state-lock.ts'
+import { Workers } from './processes/workers.ts'
 
 export interface PrimaryOptions {
   readonly config: Config
@@ -48,23 +38,10 @@ export interface Primary {
   readonly stopped: Promise<void>
 }
 
-/** Milliseconds that a live worker may take to say that it serves by the latest records before it is replaced. */
-const applyTime = 5_000
-/** The same for one that is still starting: on a busy machine that alone takes seconds. */
-const bootTime = 60_000
 /** Crashes of a child before it was ever ready, after which a start is given up. */
 const patience = 5
 /** Milliseconds that the first mounts get before the daemon calls itself ready without them. */
 const mountTime = 20_000
-
-/** Milliseconds that the children of a killed daemon get to end. */
-const orphanTime = 10_000
-
-interface Worker {
-  readonly child: Child<FromWorker, ToWorker>
-  applied: number
-  overdue: NodeJS.Timeout | undefined
-}
 
 /**
  * Starts the daemon in this process. Answers when both doors stand. Throws DaemonRunning, PortTaken,
@@ -73,7 +50,7 @@ interface Worker {
 export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, log } = options
   makeDirectories(config.state, 0o711)
-  const lock = await takeLock(config.state)
+  const lock = await lockState(config.state)
   try {
     const socket = openListenSocket(config.listen, { expose: config.expose, whenTaken: options.whenTaken })
     if (!isLoopback(socket.address.host)) {
@@ -91,41 +68,6 @@ export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   }
 }
 
-/**
- * The lock on the state directory. The children of a daemon hold it too, so that the next one doesn't begin
- * while those of a killed one still end. Throws DaemonRunning.
- */
-async function takeLock(state: string): Promise<Extract<Lock, { held: true }>> {
-  for (const started = Date.now(); ;) {
-    const lock = lockFile(join(state, 'lock'))
-    if (lock.held) return lock
-    const { pid } = lock
-    if (pid === undefined || isAlive(pid)) {
-      const holder = pid === undefined ? '' : ` (pid ${pid})`
-      throw new Fault(
-        'DaemonRunning',
-        `a daemon${holder} runs on ${state} already: stop it, or name another --state`,
-      )
-    }
-    if (Date.now() - started > orphanTime) {
-      throw new Fault(
-        'DaemonRunning',
-        `processes of a daemon that was killed (pid ${pid}) still run on ${state}`,
-      )
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (thrown) {
-    // EPERM: it is there, and somebody else's.
-    return errnoOf(thrown) !== errno.ESRCH
-  }
-}
-
 class Supervisor implements Primary {
   readonly address: ListenAddress
   readonly controlSocket: string
@@ -134,11 +76,10 @@ class Supervisor implements Primary {
   readonly #log: Log
   readonly #startedAt = Date.now()
   readonly #control: Child<FromControl, ToControl>
-  readonly #workers: readonly Worker[]
+  readonly #workers: Workers
   readonly #mounts: Mounts
   readonly #socket: ListenSocket
   readonly #unlock: () => void
-  #doors: DoorRecord | undefined
   #wantedMounts: readonly MountRecord[] = []
   /** Settled once: everything stands, or it never will. */
   #started!: { resolve: () => void; reject: (why: unknown) => void }
@@ -150,7 +91,7 @@ class Supervisor implements Primary {
   #haveStopped!: () => void
   #stopFeeding = () => {}
 
-  constructor(config: Config, log: Log, socket: ListenSocket, lock: Extract<Lock, { held: true }>) {
+  constructor(config: Config, log: Log, socket: ListenSocket, lock: StateLock) {
     this.#config = config
     this.#log = log
     this.#socket = socket
@@ -180,13 +121,34 @@ class Supervisor implements Primary {
       lockFd: lock.fd,
       log,
       started: () => this.#controlStarted(),
-      hear: (message) => this.#hearControl(message),
+      hear: {
+        ready: () => {
+          this.#controlReady = true
+          this.#control.ready()
+          this.#checkUp()
+        },
+        failed: ({ code, message }) => this.#failed('control', new Fault(code, message)),
+        publish: (message) => this.#publish(message),
+        unmount: ({ diskId, force }) => this.#mounts.unmount(diskId, force),
+        measure: ({ question }) => this.#measure(question),
+      },
       crashed: (how) => this.#crashed('control', how),
       changed: () => this.#changed(),
     })
-    this.#workers = Array.from({ length: config.workers }, (_, i) =>
-      this.#worker(workerName(i), socket.fd, lock.fd),
-    )
+    this.#workers = new Workers({
+      config,
+      log,
+      listen: socket.address,
+      socketFd: socket.fd,
+      lockFd: lock.fd,
+      ready: () => this.#checkUp(),
+      published: (version) => this.#control.say({ type: 'published', version }),
+      measured: (process, question, figures) =>
+        this.#control.say({ type: 'measured', of: 'worker', process, question, figures }),
+      failed: (fault) => this.#failed('worker', fault),
+      crashed: (how) => this.#crashed('worker', how),
+      changed: () => this.#changed(),
+    })
   }
 
   async start(): Promise<void> {
@@ -204,7 +166,7 @@ class Supervisor implements Primary {
       listen: formatListen(this.address),
       control: this.controlSocket,
       state: this.#config.state,
-      workers: this.#workers.length,
+      workers: this.#config.workers,
       mounts: this.#wantedMounts.length,
     })
   }
@@ -223,56 +185,13 @@ class Supervisor implements Primary {
     this.#log.info('daemon.stopping', { reason })
     const drain = this.#config.drainTimeout
     this.#socket.close()
-    for (const worker of this.#workers) clearTimeout(worker.overdue)
-    await Promise.all(this.#workers.map(({ child }) => child.stop({ type: 'stop', drain }, drain)))
+    await this.#workers.stop(drain)
     await this.#mounts.stop()
     await this.#control.stop({ type: 'stop', drain: 2_000 }, 2_000)
     this.#stopFeeding()
     this.#unlock()
     this.#log.info('daemon.stopped', { reason })
     this.#haveStopped()
-  }
-
-  #worker(name: ProcessName, fd: number, lockFd: number): Worker {
-    const child: Child<FromWorker, ToWorker> = new Child<FromWorker, ToWorker>({
-      role: 'worker',
-      name,
-      module: 'worker.js',
-      fd,
-      lockFd,
-      log: this.#log,
-      started: () => {
-        worker.applied = 0
-        if (this.#doors === undefined) return
-        child.say({ type: 'start', config: this.#config, doors: this.#doors, listen: this.address })
-        this.#expect(worker)
-      },
-      hear: (message) => {
-        if (message.type === 'failed') return this.#failed('worker', new Fault(message.code, message.message))
-        if (message.type === 'applied') {
-          worker.applied = message.version
-          if (worker.applied >= (this.#doors?.version ?? 0)) clearTimeout(worker.overdue)
-          this.#checkPublished()
-          return
-        }
-        if (message.type === 'measured') {
-          const { question, figures } = message
-          this.#control.say({ type: 'measured', of: 'worker', process: name, question, figures })
-          return
-        }
-        child.ready()
-        this.#checkUp()
-      },
-      crashed: (how) => {
-        clearTimeout(worker.overdue)
-        const again = this.#crashed('worker', how)
-        this.#checkPublished()
-        return again
-      },
-      changed: () => this.#changed(),
-    })
-    const worker: Worker = { child, applied: 0, overdue: undefined }
-    return worker
   }
 
   #controlStarted(): void {
@@ -283,61 +202,21 @@ class Supervisor implements Primary {
     this.#changed()
   }
 
-  #hearControl(message: FromControl): void {
-    if (message.type === 'failed') return this.#failed('control', new Fault(message.code, message.message))
-    if (message.type === 'unmount') return this.#mounts.unmount(message.diskId, message.force)
-    if (message.type === 'measure') return this.#measure(message.question)
-    if (message.type === 'ready') {
-      this.#controlReady = true
-      this.#control.ready()
-      return this.#checkUp()
-    }
+  #publish({ doors, mounts }: Extract<FromControl, { type: 'publish' }>): void {
     if (this.#stop !== undefined) return
-    this.#doors = message.doors
-    for (const worker of this.#workers) {
-      if (!worker.child.running) worker.child.start()
-      else {
-        worker.child.say({ type: 'doors', doors: message.doors })
-        this.#expect(worker)
-      }
-    }
-    this.#wantedMounts = message.mounts
-    this.#mounts.want(message.mounts)
-    this.#checkPublished()
+    this.#workers.apply(doors)
+    this.#wantedMounts = mounts
+    this.#mounts.want(mounts)
   }
 
   #measure(question: number): void {
-    const processes: ProcessName[] = []
-    for (const [i, { child }] of this.#workers.entries()) {
-      if (child.view.state !== 'ready') continue
-      processes.push(workerName(i))
-      child.say({ type: 'measure', question })
-    }
-    processes.push(...this.#mounts.measure(question).map(mountName))
+    const processes = [...this.#workers.measure(question), ...this.#mounts.measure(question).map(mountName)]
     this.#control.say({ type: 'asked', question, processes })
-  }
-
-  /** A worker that doesn't take the records in time may be serving somebody who was revoked: it is replaced. */
-  #expect(worker: Worker): void {
-    clearTimeout(worker.overdue)
-    const { state, pid } = worker.child.view
-    const milliseconds = state === 'ready' ? applyTime : bootTime
-    worker.overdue = setTimeout(() => {
-      this.#log.error('worker.unresponsive', { pid, milliseconds })
-      worker.child.kill()
-    }, milliseconds)
-  }
-
-  #checkPublished(): void {
-    const version = this.#doors?.version
-    if (version === undefined) return
-    const all = this.#workers.every(({ child, applied }) => !child.running || applied >= version)
-    if (all) this.#control.say({ type: 'published', version })
   }
 
   #checkUp(): void {
     if (this.#isUp || !this.#controlReady) return
-    if (!this.#workers.every(({ child }) => child.view.state === 'ready')) return
+    if (!this.#workers.areReady) return
     const waiting = () =>
       this.#wantedMounts.some(({ disk }) => {
         const state = this.#mounts.reports.get(disk.id)?.state
@@ -376,12 +255,7 @@ class Supervisor implements Primary {
       restarts: 0,
       diskId: null,
     } as const
-    const processes = [
-      self,
-      this.#control.view,
-      ...this.#workers.map(({ child }) => child.view),
-      ...this.#mounts.views,
-    ]
+    const processes = [self, this.#control.view, ...this.#workers.views, ...this.#mounts.views]
     this.#control.say({ type: 'processes', processes })
   }
 }

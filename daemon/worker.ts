@@ -5,12 +5,12 @@
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
-import { handedFd } from './child.ts'
-import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
 import { createDoors } from './doors.ts'
 import type { Listener } from './http/listener.ts'
+import { handedFd } from './processes/child.ts'
+import type { DoorRecord, FromWorker, ToWorker } from './processes/messages.ts'
 import { Tally } from './metrics/tally.ts'
-import { servePrimary } from './serve-primary.ts'
+import { servePrimary } from './processes/serve-primary.ts'
 
 const roster = new Roster()
 const roots = new Roots()
@@ -56,12 +56,12 @@ servePrimary<ToWorker, FromWorker>('worker', {
     say({ type: 'ready' })
   },
 
-  hear(message) {
-    if (message.type === 'doors') return apply(message.doors)
-    const { question } = message
-    server?.getConnections((_error, connections = 0) => {
-      say({ type: 'measured', question, figures: tally.figures(connections) })
-    })
+  hear: {
+    doors: ({ doors }) => apply(doors),
+    measure: ({ question }) =>
+      server?.getConnections((_error, connections = 0) => {
+        say({ type: 'measured', question, figures: tally.figures(connections) })
+      }),
   },
 
   async stop(drain) {

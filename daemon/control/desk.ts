@@ -7,8 +7,8 @@ import type { Log } from '../../lib/log.ts'
 import type { Users } from '../../lib/users.ts'
 import type { Gathered } from './gatherer.ts'
 import type { MountBoard } from './mount-board.ts'
+import type { ProcessView } from '../processes/process-view.ts'
 import type { AnswerOf, InputOf, RouteName } from './routes.ts'
-import type { ProcessView } from './schema.ts'
 
 export interface Desk {
   readonly config: Config

@@ -1,7 +1,8 @@
 /** Asks workers and mounts for their figures, and waits for those that answer. */
 import type { DiskId } from '../../lib/disk.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
-import type { FromControl, ProcessName, ToControl } from '../messages.ts'
+import type { FromControl, ToControl } from '../processes/messages.ts'
+import type { ProcessName } from '../processes/process-view.ts'
 import type { S3Figures } from '../metrics/tally.ts'
 
 export interface Gathered {

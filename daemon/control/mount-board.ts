@@ -1,6 +1,6 @@
 /** How each mount stands, by what the primary last said of it. */
 import type { DiskId } from '../../lib/disk.ts'
-import type { MountReport } from '../messages.ts'
+import type { MountReport } from '../processes/messages.ts'
 
 export class MountBoard {
   readonly #reports = new Map<DiskId, MountReport>()

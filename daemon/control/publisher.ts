@@ -1,5 +1,5 @@
 /** Tells the doors what changed, and says when all of them have taken it. */
-import type { FromControl, DoorRecord, MountRecord } from '../messages.ts'
+import type { FromControl, DoorRecord, MountRecord } from '../processes/messages.ts'
 
 /** Everything that the doors and the mounts go by, as it is now. */
 export type Snapshot = () => {

@@ -4,7 +4,7 @@
  */
 import type { Config } from '../../lib/config.ts'
 import type { DiskId, DiskSettings } from '../../lib/disk.ts'
-import type { ProcessName } from '../messages.ts'
+import type { ProcessView } from '../processes/process-view.ts'
 import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/parse.ts'
 
 /** Some of a disk's settings, to be changed. */
@@ -142,19 +142,6 @@ export interface KeyView {
   readonly createdAt: string
   /** S3 users whose secrets derive from it; they stop working when it is retired. */
   readonly users: number
-}
-
-export interface ProcessView {
-  /** `primary`, `control`, `worker-0`, `mount-dsk-…`: as the metrics call it. */
-  readonly name: ProcessName
-  readonly role: 'primary' | 'control' | 'worker' | 'mount'
-  readonly pid: number | null
-  readonly state: 'starting' | 'ready' | 'stopping' | 'down'
-  readonly startedAt: string | null
-  /** How often it was started again after a crash. */
-  readonly restarts: number
-  /** Of a mount process. */
-  readonly diskId: DiskId | null
 }
 
 export interface StatusView {

@@ -112,6 +112,17 @@ function cases(t: Test, engine: Engine): void {
     t.match(await stop(), { status: 1, last: { state: 'failed', error: /somebody else/ } })
   })
 
+  t.test('ps shows what it mounts, and a signal to it alone leaves the mount standing', async (t) => {
+    const { mountpoint, process: child, stop } = await mount()
+    const shown = readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').replace(/\0+$/, '')
+    t.ok(`twofold mount ${mountpoint}`.startsWith(shown), shown)
+    t.match(shown, /^twofold mount \//)
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) child.kill(signal)
+    t.equal(readFileSync(join(mountpoint, 'file'), 'utf8'), 'content')
+    t.equal(child.exitCode, null)
+    t.match(await stop(), { status: 0, last: { state: 'unmounted' } })
+  })
+
   t.test('when the primary is gone it goes too, and takes its mount along', async (t) => {
     const { mountpoint, process: child } = await mount()
     child.disconnect()

@@ -2,24 +2,23 @@
  * What the processes say to each other over Node's IPC. The primary is at the middle of all of it: control
  * tells it what the doors need to know and which mounts are wanted, it tells workers and mounts, and it keeps
  * the last of both for those that it starts while control is away.
+ *
+ * All of it is JSON: no bigint, no bytes, no Map.
  */
-import type { ChildProcess } from 'node:child_process'
-import type { Config } from '../lib/config.ts'
-import type { Disk, DiskId } from '../lib/disk.ts'
-
-import type { FaultCode } from '../lib/errors.ts'
-import type { KeyringRecord } from '../lib/auth/keyring.ts'
-import type { RosterRecord } from '../lib/roster.ts'
-import type { MountStatistics } from '../mount/engine.ts'
-import type { ProcessView } from './control/schema.ts'
-import type { S3Figures } from './metrics/tally.ts'
+import type { Config } from '../../lib/config.ts'
+import type { Disk, DiskId } from '../../lib/disk.ts'
+import type { FaultCode } from '../../lib/errors.ts'
+import type { KeyringRecord } from '../../lib/auth/keyring.ts'
+import type { RosterRecord } from '../../lib/roster.ts'
+import type { MountStatistics } from '../../mount/engine.ts'
+import type { S3Figures } from '../metrics/tally.ts'
+import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** All that a door serves by. Replaced whole. */
 export interface DoorRecord {
   /** Grows with each publication of one run of control, and from run to run. */
   readonly version: number
   readonly roster: RosterRecord
-
   readonly keyring: KeyringRecord
 }
 
@@ -50,31 +49,26 @@ export type MountReport =
       readonly users: readonly string[]
     }
 
-/** How a child is called in the metrics: `control`, `worker-0`, `mount-dsk-…`. */
-export type ProcessName = string
-export const workerName = (index: number): ProcessName => `worker-${index}`
-export const mountName = (diskId: DiskId): ProcessName => `mount-${diskId}`
-
 /** Asks a child for its figures, to be answered by `measured` with the same number. */
 type Measure = { readonly type: 'measure'; readonly question: number }
 type Measured<Figures> = { readonly type: 'measured'; readonly question: number; readonly figures: Figures }
 
-/** What every child hears. */
-type Stop = {
+/** What every child hears first: how the daemon is configured, and what it is to do. */
+export type Start = { readonly type: 'start'; readonly config: Config }
+/** What every child hears last. */
+export type Stop = {
   readonly type: 'stop'
   /** Milliseconds for what is running to end. A mount that is busy after that leaves the tree all the same. */
   readonly drain: number
 }
 
 export type ToControl =
-  | {
-      readonly type: 'start'
-      readonly config: Config
+  | (Start & {
       /** Where the S3 door listens, its port filled in. */
       readonly listen: Config['listen']
       /** When the primary started, milliseconds since the epoch. */
       readonly startedAt: number
-    }
+    })
   /** Every worker and mount serves by this version or by a later one. */
   | { readonly type: 'published'; readonly version: number }
   | { readonly type: 'mount'; readonly diskId: DiskId; readonly report: MountReport }
@@ -104,12 +98,7 @@ export type FromControl =
   | Measure
 
 export type ToWorker =
-  | {
-      readonly type: 'start'
-      readonly config: Config
-      readonly doors: DoorRecord
-      readonly listen: Config['listen']
-    }
+  | (Start & { readonly doors: DoorRecord; readonly listen: Config['listen'] })
   | { readonly type: 'doors'; readonly doors: DoorRecord }
   | Measure
   | Stop
@@ -122,7 +111,7 @@ export type FromWorker =
   | Measured<S3Figures>
 
 export type ToMount =
-  | { readonly type: 'start'; readonly config: Config; readonly mount: MountRecord }
+  | (Start & { readonly mount: MountRecord })
   /** Unmount and exit, or report `busy` and go on. */
   | { readonly type: 'unmount' }
   | Measure
@@ -133,42 +122,3 @@ export type ToMount =
  * last `unmounted` (and exits). It clears away a dead mount at its mount point before it begins.
  */
 export type FromMount = { readonly type: 'mount'; readonly report: MountReport } | Measured<MountStatistics>
-
-/** Talks to the primary from inside of a child. Whoever opens it exits when the primary is gone. */
-export interface Line<Out> {
-  say(message: Out): void
-}
-
-const isMessage = (value: unknown): value is { readonly type: string } =>
-  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
-
-/**
- * Opens a child's line to its primary. `hear` gets each message; `orphaned` is called once when the primary
- * is gone, however it went. Both ends are our own code of one version, so a message's type is trusted.
- */
-export function lineToPrimary<In, Out>(hear: (message: In) => void, orphaned: () => void): Line<Out> {
-  process.on('message', (message) => {
-    if (isMessage(message)) hear(message as In)
-  })
-  process.once('disconnect', orphaned)
-  return {
-    say: (message) => {
-      if (process.connected) process.send?.(message, undefined, undefined, ignoreClosed)
-    },
-  }
-}
-
-/** The primary's end of a child's line. */
-export function lineToChild<In, Out>(child: ChildProcess, hear: (message: In) => void): Line<Out> {
-  child.on('message', (message) => {
-    if (isMessage(message)) hear(message as In)
-  })
-  return {
-    say: (message) => {
-      if (child.connected) child.send(message as object, ignoreClosed)
-    },
-  }
-}
-
-/** The other end died between our look and our word: its exit is handled where exits are. */
-function ignoreClosed(): void {}

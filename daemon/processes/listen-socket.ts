@@ -2,13 +2,13 @@
  * The S3 listening socket. The primary makes it (or takes it from systemd), never accepts on it, and hands it
  * to each worker: connections that arrive while a worker is being replaced wait in its backlog.
  */
-import { surroundings } from '../lib/config.ts'
-import { Fault } from '../lib/errors.ts'
-import { formatListen, isLoopback, type ListenAddress } from '../lib/listen-address.ts'
-import { portHolder } from '../lib/sys/listeners.ts'
-import { errno, errnoName } from '../lib/sys/errno.ts'
-import { close } from '../lib/sys/open.ts'
-import { describeListening, listenTcp } from '../lib/sys/socket.ts'
+import { surroundings } from '../../lib/config.ts'
+import { Fault } from '../../lib/errors.ts'
+import { formatListen, isLoopback, type ListenAddress } from '../../lib/listen-address.ts'
+import { portHolder } from '../../lib/sys/listeners.ts'
+import { errno, errnoName } from '../../lib/sys/errno.ts'
+import { close } from '../../lib/sys/open.ts'
+import { describeListening, listenTcp } from '../../lib/sys/socket.ts'
 
 export interface ListenSocket {
   readonly fd: number

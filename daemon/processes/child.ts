@@ -4,11 +4,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { childEnvironment } from '../lib/config.ts'
-import type { DiskId } from '../lib/disk.ts'
-import type { Log } from '../lib/log.ts'
-import type { ProcessView } from './control/schema.ts'
-import { lineToChild, type ProcessName } from './messages.ts'
+import { childEnvironment } from '../../lib/config.ts'
+import type { DiskId } from '../../lib/disk.ts'
+import type { Log } from '../../lib/log.ts'
+import { lineToChild, type Listeners } from './line.ts'
+import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** Milliseconds before a crashed child starts again: doubled each time, forgotten after a minute of life. */
 const firstPause = 100
@@ -19,10 +19,10 @@ const grace = 5_000
 /** The descriptor that a child finds its listening socket at, after stdin, stdout, stderr and the IPC channel. */
 export const handedFd = 4
 
-export interface ChildOptions<In> {
+export interface ChildOptions<In extends { readonly type: string }> {
   readonly role: Exclude<ProcessView['role'], 'primary'>
   readonly name: ProcessName
-  /** The compiled module beside this one, as `worker.js`. */
+  /** A compiled composition root, as `worker.js`. */
   readonly module: string
   readonly execArgv?: readonly string[]
   /** A descriptor of ours that it inherits as `handedFd`. */
@@ -33,14 +33,14 @@ export interface ChildOptions<In> {
   readonly log: Log
   /** It runs and waits for its first message. */
   readonly started: () => void
-  readonly hear: (message: In) => void
+  readonly hear: Listeners<In>
   /** It ended without being asked to. Answer false to leave it so. */
   readonly crashed?: (how: string) => boolean
   /** Something of `view` changed. */
   readonly changed: () => void
 }
 
-export class Child<In, Out> {
+export class Child<In extends { readonly type: string }, Out> {
   readonly #options: ChildOptions<In>
   #process: ChildProcess | undefined
   #say: ((message: Out) => void) | undefined
@@ -122,7 +122,7 @@ export class Child<In, Out> {
     const { role, module, fd, lockFd, log } = this.#options
     const child = spawn(
       process.execPath,
-      [...(this.#options.execArgv ?? []), fileURLToPath(new URL(module, import.meta.url))],
+      [...(this.#options.execArgv ?? []), fileURLToPath(new URL(`../${module}`, import.meta.url))],
       {
         stdio: ['ignore', 2, 2, 'ipc', fd ?? 'ignore', lockFd],
         env: childEnvironment(),

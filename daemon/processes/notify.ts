@@ -1,6 +1,6 @@
 /** sd_notify(3) and the watchdog, for a unit of Type=notify. Without systemd they do nothing. */
-import { surroundings } from '../lib/config.ts'
-import { sendDatagram } from '../lib/sys/socket.ts'
+import { surroundings } from '../../lib/config.ts'
+import { sendDatagram } from '../../lib/sys/socket.ts'
 
 /** Tells systemd, as `notify('READY=1', 'STATUS=2 disks')`. */
 export function notify(...lines: readonly string[]): void {

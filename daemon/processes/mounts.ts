@@ -2,16 +2,16 @@
  * The mounts that should stand, each in a process of its own. Control says which; here they are started,
  * started again when their process dies, and stopped. What each last said is kept for control's next start.
  */
-import type { Config } from '../lib/config.ts'
-import type { DiskId } from '../lib/disk.ts'
-import type { Log } from '../lib/log.ts'
-import { removeMountpoint } from '../lib/mountpoint.ts'
-import { diskSource } from '../mount/disk-source.ts'
-import type { MountStatistics } from '../mount/engine.ts'
-import { detachDead } from '../mount/recover.ts'
+import type { Config } from '../../lib/config.ts'
+import type { DiskId } from '../../lib/disk.ts'
+import type { Log } from '../../lib/log.ts'
+import { removeMountpoint } from '../../lib/mountpoint.ts'
+import { diskSource } from '../../mount/disk-source.ts'
+import type { MountStatistics } from '../../mount/engine.ts'
+import { detachDead } from '../../mount/recover.ts'
 import { Child } from './child.ts'
-import type { ProcessView } from './control/schema.ts'
-import { mountName, type FromMount, type MountRecord, type MountReport, type ToMount } from './messages.ts'
+import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
+import { mountName, type ProcessView } from './process-view.ts'
 
 interface Mount {
   readonly record: MountRecord
@@ -120,9 +120,9 @@ export class Mounts {
       lockFd: this.#lockFd,
       log: this.#log,
       started: () => child.say({ type: 'start', config: this.#config, mount: record }),
-      hear: (message) => {
-        if (message.type === 'mount') hear(message.report)
-        else this.#measured(id, message.question, message.figures)
+      hear: {
+        mount: ({ report }) => hear(report),
+        measured: ({ question, figures }) => this.#measured(id, question, figures),
       },
       crashed: (how) => {
         const asked = this.#mounts.get(id)?.asked
