@@ -18,7 +18,8 @@ import { bucketOfHost } from './s3/address.ts'
 import { createS3Door } from './s3/door.ts'
 import { requestFields } from './s3/request-fields.ts'
 
-export type DoorsConfig = ListenerLimits & Pick<Config, 'domains' | 'maxRequests' | 'listingCacheBytes'>
+export type DoorsConfig = Omit<ListenerLimits, 'requestTimeout'> &
+  Pick<Config, 'domains' | 'maxRequests' | 'listingCacheBytes'>
 
 export interface DoorsOptions {
   readonly roster: Roster
@@ -40,7 +41,8 @@ export function createDoors({ roster, keyring, roots, log, tally, config }: Door
   const s3 = createS3Door({ ...serving, directories, domains })
   const pages = createPages({ ...serving, fields: requestFields })
   const listener = createListener(
-    config,
+    // A large body may take as long as it keeps moving, however slowly.
+    { ...config, requestTimeout: 0 },
     (request, response) => (isPage(request, domains) ? pages : s3.respond)(request, response),
     s3.service,
   )

@@ -6,10 +6,15 @@ import { DirectResponse } from './direct-response.ts'
 import { refuse } from './parser-refusal.ts'
 import type { Service } from './pipeline.ts'
 
-export type ListenerLimits = Pick<
+export interface ListenerLimits extends Pick<
   Config,
-  'maxConnections' | 'maxHeaderBytes' | 'headersTimeout' | 'idleTimeout' | 'keepAliveTimeout'
->
+  'maxConnections' | 'maxHeaderBytes' | 'headersTimeout' | 'keepAliveTimeout'
+> {
+  /** Milliseconds without a byte in the middle of a request or an answer; 0 for no limit. */
+  readonly idleTimeout: number
+  /** Milliseconds for a whole request, body and all; 0 for no limit. */
+  readonly requestTimeout: number
+}
 
 export type Listener = Server<typeof IncomingMessage, typeof DirectResponse>
 
@@ -25,15 +30,13 @@ export function createListener(limits: ListenerLimits, respond: Respond, refused
     ServerResponse: DirectResponse,
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeout,
-    // It would count the body: a large one may take as long as it keeps moving.
-    requestTimeout: 0,
+    requestTimeout: limits.requestTimeout,
     keepAliveTimeout: limits.keepAliveTimeout,
     connectionsCheckingInterval: 1000,
     noDelay: true,
     // We refuse it ourselves, with a request id.
     requireHostHeader: false,
   })
-  // Idle in the middle of a request or an answer: a body that moves, however slowly, starts it anew.
   server.timeout = limits.idleTimeout
   server.maxConnections = limits.maxConnections
   const seconds = Math.floor(limits.keepAliveTimeout / 1000)

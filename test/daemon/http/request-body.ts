@@ -21,7 +21,11 @@ const service: Service = {
 
 /** A server that answers each request by `handle`; its port. */
 async function serving(t: Test, handle: Handle): Promise<number> {
-  const server = createListener(doorsConfig, (...of) => void respond(service, ...of, handle), service)
+  const server = createListener(
+    { ...doorsConfig, requestTimeout: 0 },
+    (...of) => void respond(service, ...of, handle),
+    service,
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
