@@ -9,7 +9,7 @@
 import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { setfsgid, setfsuid, setgroups, umask, unshareUmask } from '../../lib/sys/identity.ts'
 import { read } from '../../lib/sys/stream.ts'
-import type { Credentials } from '../credentials.ts'
+import type { Credentials } from '../disk/credentials.ts'
 import type { Caller } from '../filesystem.ts'
 
 const none: readonly number[] = []

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { emptyStat } from '../../lib/sys/stat.ts'
-import { Reply } from './codec.ts'
+import { Reply } from './protocol/codec.ts'
 import { writeReply } from './device.ts'
 import { Figures, USAGE } from './figures.ts'
 import { CLOSE, type Job } from './job.ts'

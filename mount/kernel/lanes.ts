@@ -8,7 +8,7 @@
  * there, slow calls are made where they arrived.
  */
 import { close } from '../../lib/sys/open.ts'
-import type { Request } from './codec.ts'
+import type { Request } from './protocol/codec.ts'
 import { CLOSE, Job } from './job.ts'
 import { JobQueue, now } from './job-queue.ts'
 import { WRITE } from './opcode.ts'

@@ -1,7 +1,7 @@
 /** One row of the table of operations (opcodes.ts), and the numbers that others than the table know. */
 import type { HandleId, NodeId } from '../filesystem.ts'
 import type { Exchange } from './exchange.ts'
-import type { Struct } from './wire.ts'
+import type { Struct } from './protocol/wire.ts'
 
 /** The length of an answer, or minus the errno. Throws Malformed. */
 export type Handler = (x: Exchange) => number

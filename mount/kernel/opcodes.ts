@@ -24,7 +24,7 @@ import * as files from './operations/files.ts'
 import * as locks from './operations/locks.ts'
 import * as names from './operations/names.ts'
 import * as xattrs from './operations/xattrs.ts'
-import * as layout from './structs.ts'
+import * as layout from './protocol/structs.ts'
 
 const { attrOut, entryOut, openOut, writeOut } = layout
 

@@ -1,7 +1,7 @@
 /** What the engine and the thread that serves its mount have in common. All of it crosses threads. */
-import type { DiskSource } from '../disk-source.ts'
+import type { DiskSource } from '../disk/source.ts'
 import type { MountOptions } from '../engine.ts'
-import type { Validity } from './codec.ts'
+import type { Validity } from './protocol/codec.ts'
 import type { LaneMemory } from './lanes.ts'
 
 /** The most bytes of data in one READ or WRITE. */

@@ -1,11 +1,11 @@
 /** `--trace`: one readable line a request and a reply. */
 import { errnoName } from '../../lib/sys/errno.ts'
-import { HEADER_OUT, type Reply, type Request } from './codec.ts'
-import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './flags.ts'
+import { HEADER_OUT, type Reply, type Request } from './protocol/codec.ts'
+import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './protocol/flags.ts'
 import { DEFERRED } from './lanes.ts'
 import { opcodeName, opcodes } from './opcodes.ts'
-import * as layout from './structs.ts'
-import type { Struct } from './wire.ts'
+import * as layout from './protocol/structs.ts'
+import type { Struct } from './protocol/wire.ts'
 
 /** Fields whose bits have names, by struct. */
 const flagged: Readonly<Record<string, Readonly<Record<string, number>>>> = {

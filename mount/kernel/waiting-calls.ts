@@ -7,8 +7,8 @@ import { errno } from '../../lib/sys/errno.ts'
 import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } from '../../lib/sys/file.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
-import { resize } from '../change.ts'
-import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './codec.ts'
+import { resize } from '../disk/change.ts'
+import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './protocol/codec.ts'
 import { CLOSE, type Job } from './job.ts'
 import {
   COPY_FILE_RANGE,
@@ -21,7 +21,7 @@ import {
   SYNCFS,
   WRITE,
 } from './opcode.ts'
-import { copyFileRangeOut, writeOut } from './structs.ts'
+import { copyFileRangeOut, writeOut } from './protocol/structs.ts'
 
 /** What a thread has to make them with. */
 export interface Desk {

@@ -1,11 +1,11 @@
 /** Operations on attributes, extended ones among them, and on what the whole file system has. */
 import { errno } from '../../../lib/sys/errno.ts'
 import { SET, NO_HANDLE, type NodeId } from '../../filesystem.ts'
-import { deviceMajor, deviceMinor, encodeDevice } from '../codec.ts'
+import { deviceMajor, deviceMinor, encodeDevice } from '../protocol/codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { FATTR, GETATTR_FH } from '../flags.ts'
+import { FATTR, GETATTR_FH } from '../protocol/flags.ts'
 import { handle, SETATTR } from '../opcode.ts'
-import * as layout from '../structs.ts'
+import * as layout from '../protocol/structs.ts'
 
 export function getattr(x: Exchange): number {
   const a = x.request.take(layout.getattrIn)

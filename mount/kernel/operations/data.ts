@@ -4,7 +4,7 @@ import { lseek as seek, SEEK } from '../../../lib/sys/file.ts'
 import { O } from '../../../lib/sys/open.ts'
 import { readCached } from '../../../lib/sys/read.ts'
 import type { Exchange } from '../exchange.ts'
-import { FSYNC_FDATASYNC, WRITE as WRITE_FLAGS } from '../flags.ts'
+import { FSYNC_FDATASYNC, WRITE as WRITE_FLAGS } from '../protocol/flags.ts'
 import {
   COPY_FILE_RANGE,
   COPY_FILE_RANGE_64,
@@ -18,7 +18,7 @@ import {
   WRITE,
   type Handler,
 } from '../opcode.ts'
-import * as layout from '../structs.ts'
+import * as layout from '../protocol/structs.ts'
 import { call, IN_PLACE } from '../waiting-calls.ts'
 import { killPrivileges } from './attributes.ts'
 

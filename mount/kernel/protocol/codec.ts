@@ -2,8 +2,8 @@
  * A request as it lies in its buffer, and the reply that is made beside it. One of each serves every
  * request of a thread: nothing here outlives the request that it was decoded for.
  */
-import { major, minor, type MutableStat } from '../../lib/sys/stat.ts'
-import { nameAt, type Caller, type Entry, type Name, type NodeId } from '../filesystem.ts'
+import { major, minor, type MutableStat } from '../../../lib/sys/stat.ts'
+import { nameAt, type Caller, type Entry, type Name, type NodeId } from '../../filesystem.ts'
 import { attr, entryOut, inHeader, outHeader } from './structs.ts'
 import { Malformed, type Struct } from './wire.ts'
 

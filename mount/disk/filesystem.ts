@@ -10,10 +10,10 @@
  *
  * The process's umask must be 0: masks are the caller's business.
  */
-import { errno } from '../lib/sys/errno.ts'
-import * as sys from '../lib/sys/file.ts'
-import { accessFd, descriptorPath } from '../lib/sys/attributes.ts'
-import type { CString } from '../lib/sys/libc.ts'
+import { errno } from '../../lib/sys/errno.ts'
+import * as sys from '../../lib/sys/file.ts'
+import { accessFd, descriptorPath } from '../../lib/sys/attributes.ts'
+import type { CString } from '../../lib/sys/libc.ts'
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -33,9 +33,9 @@ import {
   RESOLVE,
   symlinkat,
   unlinkat,
-} from '../lib/sys/open.ts'
-import { emptyStat, isDirectory, isFile, S, statInto } from '../lib/sys/stat.ts'
-import { statFs, type StatFs } from '../lib/sys/statfs.ts'
+} from '../../lib/sys/open.ts'
+import { emptyStat, isDirectory, isFile, S, statInto } from '../../lib/sys/stat.ts'
+import { statFs, type StatFs } from '../../lib/sys/statfs.ts'
 import {
   fgetxattr,
   flistxattr,
@@ -45,12 +45,12 @@ import {
   listxattr,
   removexattr,
   setxattr,
-} from '../lib/sys/xattr.ts'
+} from '../../lib/sys/xattr.ts'
 import { change } from './change.ts'
 import type { Credentials } from './credentials.ts'
 import { DirectoryStream } from './directory-stream.ts'
-import { DiskRoot } from './disk-root.ts'
-import type { DiskSource } from './disk-source.ts'
+import { DiskRoot } from './root.ts'
+import type { DiskSource } from './source.ts'
 import {
   NO_HANDLE,
   SET,
@@ -65,7 +65,7 @@ import {
   type Name,
   type NodeId,
   type Opened,
-} from './filesystem.ts'
+} from '../filesystem.ts'
 import { Handles, type Handle } from './handles.ts'
 import { manyBlocks, nameText, type Node, type Nodes } from './nodes.ts'
 

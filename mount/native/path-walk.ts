@@ -3,9 +3,9 @@
  * before. Nodes of directories that were walked lately are kept, so that their descriptors stay open; what a
  * name stands for is asked anew every time.
  */
-import { cstring } from '../lib/sys/libc.ts'
-import { emptyStat } from '../lib/sys/stat.ts'
-import { ROOT, type Entry, type Filesystem, type Name, type NodeId } from './filesystem.ts'
+import { cstring } from '../../lib/sys/libc.ts'
+import { emptyStat } from '../../lib/sys/stat.ts'
+import { ROOT, type Entry, type Filesystem, type Name, type NodeId } from '../filesystem.ts'
 
 const keptDirectories = 512
 

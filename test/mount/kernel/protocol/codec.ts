@@ -1,14 +1,21 @@
 import t from 'tap'
-import { emptyStat, makedev } from '../../../lib/sys/stat.ts'
-import type { Entry, NodeId } from '../../../mount/filesystem.ts'
-import { HEADER_OUT, putAttrOut, putEntry, Reply, Request, validity } from '../../../mount/kernel/codec.ts'
-import { DirentPacker } from '../../../mount/kernel/dirent.ts'
-import { describeFlags, FOPEN, INIT } from '../../../mount/kernel/flags.ts'
-import { negotiate } from '../../../mount/kernel/negotiate.ts'
-import { opcodeName, opcodes } from '../../../mount/kernel/opcodes.ts'
-import * as layout from '../../../mount/kernel/structs.ts'
-import { traceRequest } from '../../../mount/kernel/trace.ts'
-import { count, i64, struct, u32, u64 } from '../../../mount/kernel/wire.ts'
+import { emptyStat, makedev } from '../../../../lib/sys/stat.ts'
+import type { Entry, NodeId } from '../../../../mount/filesystem.ts'
+import {
+  HEADER_OUT,
+  putAttrOut,
+  putEntry,
+  Reply,
+  Request,
+  validity,
+} from '../../../../mount/kernel/protocol/codec.ts'
+import { DirentPacker } from '../../../../mount/kernel/protocol/dirent.ts'
+import { describeFlags, FOPEN, INIT } from '../../../../mount/kernel/protocol/flags.ts'
+import { negotiate } from '../../../../mount/kernel/protocol/negotiate.ts'
+import { opcodeName, opcodes } from '../../../../mount/kernel/opcodes.ts'
+import * as layout from '../../../../mount/kernel/protocol/structs.ts'
+import { traceRequest } from '../../../../mount/kernel/trace.ts'
+import { count, i64, struct, u32, u64 } from '../../../../mount/kernel/protocol/wire.ts'
 
 t.test('structs have the sizes that linux/fuse.h gives them', async (t) => {
   const sizes: Record<string, number> = {
