@@ -13,7 +13,7 @@ import { Figures } from './figures.ts'
 import { now } from './job-queue.ts'
 import { LockWaiters, type LockWait } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
-import { SETLKW } from './opcode.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
 import { printLine } from './print-line.ts'
 import type { LockStart } from './thread-messages.ts'
 
@@ -35,9 +35,9 @@ function answer(place: number, wait: LockWait, result: number): void {
   waiters.answered(place)
   if (result === 0) invalidateAttributes(wait.device, wait.node)
   const nanoseconds = now() - wait.given
-  figures.count(SETLKW, nanoseconds)
+  figures.count(OPCODE.SETLKW, nanoseconds)
   if (traceReply !== null) {
-    printLine(traceReply({ ...wait, opcode: SETLKW }, reply, result, nanoseconds))
+    printLine(traceReply({ ...wait, opcode: OPCODE.SETLKW }, reply, result, nanoseconds))
   }
   writeReply(wait.device, reply.bytes, reply.seal(wait, result))
 }

@@ -9,8 +9,8 @@ import type { Intake } from './intake.ts'
 import { SLOW } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
 import { negotiate, type Wishes } from './protocol/negotiate.ts'
-import { FUSE_DESTROY, FUSE_INIT } from './opcode.ts'
-import { opcodes } from './opcodes.ts'
+import { operations } from './operations.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
 import { initIn, initInExt, initOut } from './protocol/structs.ts'
 import { traceReply, traceRequest } from './trace.ts'
 import { Malformed } from './protocol/wire.ts'
@@ -86,12 +86,12 @@ export class Session {
     }
     const began = performance.now()
     if (this.#trace) this.#witness.line(traceRequest(request))
-    const opcode = opcodes[request.opcode]
+    const operation = operations[request.opcode]
     let result: number
     try {
-      if (opcode !== undefined) result = opcode.run(x)
-      else if (request.opcode === FUSE_INIT) result = this.#init()
-      else if (request.opcode === FUSE_DESTROY) result = this.#destroy()
+      if (operation !== undefined) result = operation.run(x)
+      else if (request.opcode === OPCODE.INIT) result = this.#init()
+      else if (request.opcode === OPCODE.DESTROY) result = this.#destroy()
       else result = -errno.ENOSYS
     } catch (thrown) {
       result = -errno.EINVAL
@@ -106,7 +106,7 @@ export class Session {
     else this.#figures.count(request.opcode, nanoseconds)
     if (this.#trace) this.#witness.line(traceReply(request, reply, result, nanoseconds))
     if (result === DEFERRED) return 0
-    return opcode?.replies === false ? 0 : reply.seal(request, result)
+    return operation?.replies === false ? 0 : reply.seal(request, result)
   }
 
   #init(): number {

@@ -10,17 +10,7 @@ import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
 import { resize } from '../disk/change.ts'
 import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './protocol/codec.ts'
 import { CLOSE, type Job } from './job.ts'
-import {
-  COPY_FILE_RANGE,
-  COPY_FILE_RANGE_64,
-  FALLOCATE,
-  FSYNC,
-  FSYNCDIR,
-  READ,
-  SETATTR,
-  SYNCFS,
-  WRITE,
-} from './opcode.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
 import { copyFileRangeOut, writeOut } from './protocol/structs.ts'
 
 /** What a thread has to make them with. */
@@ -95,18 +85,18 @@ const closing =
 
 const calls: Readonly<Record<number, Call>> = {
   [CLOSE]: closing(() => 0),
-  [SETATTR]: cut,
-  [READ]: read,
-  [WRITE]: write,
-  [FSYNC]: sync,
-  [FSYNCDIR]: sync,
-  [SYNCFS]: closing(syncfs),
-  [FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
-  [COPY_FILE_RANGE]: (job, { reply }) => {
+  [OPCODE.SETATTR]: cut,
+  [OPCODE.READ]: read,
+  [OPCODE.WRITE]: write,
+  [OPCODE.FSYNC]: sync,
+  [OPCODE.FSYNCDIR]: sync,
+  [OPCODE.SYNCFS]: closing(syncfs),
+  [OPCODE.FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
+  [OPCODE.COPY_FILE_RANGE]: (job, { reply }) => {
     const size = copy(job)
     return size < 0 ? size : reply.put(writeOut, { size })
   },
-  [COPY_FILE_RANGE_64]: (job, { reply }) => {
+  [OPCODE.COPY_FILE_RANGE_64]: (job, { reply }) => {
     const bytes_copied = copy(job)
     return bytes_copied < 0 ? bytes_copied : reply.put(copyFileRangeOut, { bytes_copied })
   },
@@ -115,7 +105,7 @@ const calls: Readonly<Record<number, Call>> = {
 export const call: Call = (job, desk) => calls[job.opcode]?.(job, desk) ?? -errno.ENOSYS
 
 /** Those whose descriptor is their own, and closed by them. */
-const owners: ReadonlySet<number> = new Set([CLOSE, SETATTR, SYNCFS])
+const owners: ReadonlySet<number> = new Set<number>([CLOSE, OPCODE.SETATTR, OPCODE.SYNCFS])
 
 /** Lets go of a job that nobody will do. */
 export function abandon(job: Job): void {
