@@ -17,9 +17,9 @@
  * not judged here: the kernel does it (default_permissions) with the attributes that we answer. The caller
  * decides whose a new file is.
  */
+import type { CString } from '../lib/sys/libc.ts'
 import type { MutableStat } from '../lib/sys/stat.ts'
 import type { StatFs } from '../lib/sys/statfs.ts'
-import type { CString } from '../lib/sys/libc.ts'
 
 /** Minted by the file system, from 1; counted by lookup and forget; never reused while it is mounted. */
 export type NodeId = number & { readonly brand: 'NodeId' }

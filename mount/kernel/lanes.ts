@@ -8,9 +8,9 @@
  * there, slow calls are made where they arrived.
  */
 import { close } from '../../lib/sys/open.ts'
-import type { Request } from './protocol/codec.ts'
-import { CLOSE, Job } from './job.ts'
 import { JobQueue, now } from './job-queue.ts'
+import { CLOSE, Job } from './job.ts'
+import type { Request } from './protocol/codec.ts'
 import { OPCODE } from './protocol/opcode-numbers.ts'
 import { RequestBuffers } from './request-buffers.ts'
 import { abandon } from './waiting-calls.ts'

@@ -1,9 +1,9 @@
 /** `--trace`: one readable line a request and a reply. */
 import { errnoName } from '../../lib/sys/errno.ts'
-import { HEADER_OUT, type Reply, type Request } from './protocol/codec.ts'
-import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './protocol/flags.ts'
 import { DEFERRED } from './lanes.ts'
 import { operations } from './operations.ts'
+import { HEADER_OUT, type Reply, type Request } from './protocol/codec.ts'
+import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './protocol/flags.ts'
 import { OPCODE, opcodeName } from './protocol/opcode-numbers.ts'
 import * as layout from './protocol/structs.ts'
 import type { Struct } from './protocol/wire.ts'

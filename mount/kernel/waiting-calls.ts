@@ -8,13 +8,13 @@ import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } fro
 import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
 import { resize } from '../disk/change.ts'
-import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './protocol/codec.ts'
 import { CLOSE, type Job } from './job.ts'
+import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './protocol/codec.ts'
 import { OPCODE } from './protocol/opcode-numbers.ts'
 import { copyFileRangeOut, writeOut } from './protocol/structs.ts'
 
 /** What a thread has to make them with. */
-export interface Desk {
+export interface CallContext {
   readonly request: { readonly bytes: Uint8Array }
   readonly reply: Reply
   readonly entry: { readonly attributes: MutableStat }
@@ -24,11 +24,11 @@ export interface Desk {
 }
 
 /** The length of an answer, or minus the errno. */
-type Call = (job: Job, desk: Desk) => number
+type Call = (job: Job, context: CallContext) => number
 
 /** A file system may give less than there is: only a read of nothing is the end. */
-function read(job: Job, desk: Desk): number {
-  const { bytes } = desk.reply
+function read(job: Job, context: CallContext): number {
+  const { bytes } = context.reply
   let done = 0
   while (done < job.length) {
     const start = HEADER_OUT + done
@@ -37,7 +37,7 @@ function read(job: Job, desk: Desk): number {
     if (part <= 0) break
     done += part
   }
-  desk.bytesRead += done
+  context.bytesRead += done
   return done
 }
 
@@ -53,17 +53,17 @@ function inPlace(fd: number, bytes: Uint8Array, offset: number): number {
   return written
 }
 
-function write(job: Job, desk: Desk): number {
+function write(job: Job, context: CallContext): number {
   const { fd, start, length, offset } = job
-  const bytes = desk.request.bytes.subarray(start, start + length)
+  const bytes = context.request.bytes.subarray(start, start + length)
   const written = job.mode === IN_PLACE ? inPlace(fd, bytes, offset) : pwrite(fd, bytes, length, offset)
   if (written < 0) return written
-  desk.bytesWritten += written
-  return desk.reply.put(writeOut, { size: written })
+  context.bytesWritten += written
+  return context.reply.put(writeOut, { size: written })
 }
 
 /** Cuts a file to `offset`: of a large one that is in many pieces, to free the rest takes seconds. */
-function cut({ fd, offset }: Job, { reply, entry, valid }: Desk): number {
+function cut({ fd, offset }: Job, { reply, entry, valid }: CallContext): number {
   let result = resize(fd, true, offset)
   if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, entry.attributes)
   close(fd)
@@ -102,7 +102,7 @@ const calls: Readonly<Record<number, Call>> = {
   },
 }
 
-export const call: Call = (job, desk) => calls[job.opcode]?.(job, desk) ?? -errno.ENOSYS
+export const call: Call = (job, context) => calls[job.opcode]?.(job, context) ?? -errno.ENOSYS
 
 /** Those whose descriptor is their own, and closed by them. */
 const owners: ReadonlySet<number> = new Set<number>([CLOSE, OPCODE.SETATTR, OPCODE.SYNCFS])

@@ -1,8 +1,8 @@
 /** Operations on attributes, extended ones among them, and on what the whole file system has. */
 import { errno } from '../../../lib/sys/errno.ts'
 import { SET, NO_HANDLE, type NodeId } from '../../filesystem.ts'
-import { deviceMajor, deviceMinor, encodeDevice, handle } from '../protocol/codec.ts'
 import type { Exchange } from '../exchange.ts'
+import { deviceMajor, deviceMinor, encodeDevice, handle } from '../protocol/codec.ts'
 import { FATTR, GETATTR_FH } from '../protocol/flags.ts'
 import { OPCODE } from '../protocol/opcode-numbers.ts'
 import * as layout from '../protocol/structs.ts'
@@ -62,7 +62,7 @@ export const access = (x: Exchange): number =>
   x.filesystem.access(x.request.node, x.request.take(layout.accessIn).mask, x.request.caller)
 
 export function statfs(x: Exchange): number {
-  x.onKnock()
+  x.onWake()
   const s = x.statfs
   const result = x.filesystem.statfs(x.request.node, s)
   if (result < 0) return result

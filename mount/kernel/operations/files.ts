@@ -1,7 +1,7 @@
 /** Operations that open and close files. */
 import { errno } from '../../../lib/sys/errno.ts'
-import { handle, HEADER_OUT, putEntry } from '../protocol/codec.ts'
 import type { Exchange } from '../exchange.ts'
+import { handle, HEADER_OUT, putEntry } from '../protocol/codec.ts'
 import { OPEN_KILL_SUIDGID, RELEASE } from '../protocol/flags.ts'
 import { createIn, flushIn, openIn, openOut, releaseIn } from '../protocol/structs.ts'
 import { killPrivileges } from './attributes.ts'

@@ -1,7 +1,7 @@
 /** Operations on names: looking up and forgetting, making, removing, renaming and linking. */
 import { makedev, S } from '../../../lib/sys/stat.ts'
-import { deviceMajor, deviceMinor, HEADER_OUT, node } from '../protocol/codec.ts'
 import type { Exchange } from '../exchange.ts'
+import { deviceMajor, deviceMinor, HEADER_OUT, node } from '../protocol/codec.ts'
 import {
   batchForgetIn,
   forgetIn,

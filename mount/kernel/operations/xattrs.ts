@@ -1,8 +1,8 @@
 /** Operations on extended attributes. */
-import { NO_HANDLE, SET } from '../../filesystem.ts'
 import { nameText } from '../../disk/nodes.ts'
-import { HEADER_OUT } from '../protocol/codec.ts'
+import { NO_HANDLE, SET } from '../../filesystem.ts'
 import type { Exchange } from '../exchange.ts'
+import { HEADER_OUT } from '../protocol/codec.ts'
 import { SETXATTR_ACL_KILL_SGID } from '../protocol/flags.ts'
 import { getxattrIn, getxattrOut, setxattrIn, setxattrInCompat } from '../protocol/structs.ts'
 

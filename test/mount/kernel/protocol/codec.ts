@@ -1,6 +1,7 @@
 import t from 'tap'
 import { emptyStat, makedev } from '../../../../lib/sys/stat.ts'
 import type { Entry, NodeId } from '../../../../mount/filesystem.ts'
+import { operations } from '../../../../mount/kernel/operations.ts'
 import {
   HEADER_OUT,
   putAttrOut,
@@ -12,11 +13,10 @@ import {
 import { DirentPacker } from '../../../../mount/kernel/protocol/dirent.ts'
 import { describeFlags, FOPEN, INIT } from '../../../../mount/kernel/protocol/flags.ts'
 import { negotiate } from '../../../../mount/kernel/protocol/negotiate.ts'
-import { operations } from '../../../../mount/kernel/operations.ts'
 import { opcodeName } from '../../../../mount/kernel/protocol/opcode-numbers.ts'
 import * as layout from '../../../../mount/kernel/protocol/structs.ts'
-import { traceRequest } from '../../../../mount/kernel/trace.ts'
 import { count, i64, struct, u32, u64 } from '../../../../mount/kernel/protocol/wire.ts'
+import { traceRequest } from '../../../../mount/kernel/trace.ts'
 
 t.test('structs have the sizes that linux/fuse.h gives them', async (t) => {
   const sizes: Record<string, number> = {
