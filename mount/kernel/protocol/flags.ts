@@ -91,6 +91,9 @@ export const SETXATTR_ACL_KILL_SGID = 1 << 0
 /** fuse_write_in.write_flags */
 export const WRITE = { CACHE: 1 << 0, LOCKOWNER: 1 << 1, KILL_SUIDGID: 1 << 2 } as const
 
+/** fuse_notify_inval_entry_out.flags: the kernel asks anew for the name instead of dropping it. */
+export const EXPIRE_ONLY = 1 << 0
+
 /** enum fuse_notify_code */
 export const NOTIFY = {
   POLL: 1,
