@@ -17,24 +17,25 @@ import { makeDirectories } from '../lib/make-directories.ts'
 import { canonicalPlace } from '../lib/roots.ts'
 import { Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
-import type { Desk } from './control/desk.ts'
-import { Gatherer } from './control/gatherer.ts'
+import { socketOwner } from './control/caller.ts'
+import type { Daemon } from './control/daemon.ts'
+import { FigureCollector } from './control/collect-figures.ts'
 import { samplesOf } from './control/metrics.ts'
 import { listenForMetrics } from './control/metrics-listener.ts'
-import { MountBoard } from './control/mount-board.ts'
+import { MountStates } from './control/mount-states.ts'
 import { Publisher, type Snapshot } from './control/publisher.ts'
 import { createControlServer } from './control/server.ts'
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
 import type { ProcessView } from './processes/process-view.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
-const mounts = new MountBoard()
+const mounts = new MountStates()
 let processes: readonly ProcessView[] = []
 let publisher: Publisher | undefined
 let store: Store | undefined
 let server: Server | undefined
 let metrics: Server | undefined
-let gatherer: Gatherer | undefined
+let figureCollector: FigureCollector | undefined
 /** Changes run one after the other, and the last has ended before the store closes. */
 let queue: Promise<unknown> = Promise.resolve()
 
@@ -55,15 +56,15 @@ servePrimary<ToControl, FromControl>('control', {
     })
     const published = new Publisher((message) => line.say(message), snapshot)
     publisher = published
-    const gathering = new Gatherer((message) => line.say(message))
-    gatherer = gathering
-    const figures = () => samplesOf(desk)
+    const collecting = new FigureCollector((message) => line.say(message))
+    figureCollector = collecting
+    const figures = () => samplesOf(daemon)
     const scraped =
       config.metricsListen === null
         ? null
         : await listenForMetrics(config.metricsListen, config, figures, log)
     metrics = scraped?.server
-    const desk: Desk = {
+    const daemon: Daemon = {
       config,
       log,
       disks,
@@ -75,7 +76,7 @@ servePrimary<ToControl, FromControl>('control', {
       metricsListen: scraped === null ? null : formatListen(scraped.address),
       startedAt,
       processes: () => processes,
-      gather: () => gathering.gather(),
+      collectFigures: () => collecting.collect(),
       publish: () => published.publish(),
       unmount: (diskId, force) => line.say({ type: 'unmount', diskId, force }),
       alone: (change) => {
@@ -84,7 +85,7 @@ servePrimary<ToControl, FromControl>('control', {
         return result
       },
     }
-    server = createControlServer(desk)
+    server = createControlServer(daemon, () => socketOwner)
     await listenOn(server, config.controlSocket)
     for (const disk of disks.list()) {
       // Nobody waits for a root that takes its time to answer.
@@ -106,8 +107,8 @@ servePrimary<ToControl, FromControl>('control', {
     published: ({ version }) => publisher?.published(version),
     mount: ({ diskId, report }) => mounts.heard(diskId, report),
     processes: (message) => (processes = message.processes),
-    asked: (message) => gatherer?.hear(message),
-    measured: (message) => gatherer?.hear(message),
+    asked: (message) => figureCollector?.hear(message),
+    measured: (message) => figureCollector?.hear(message),
   },
 
   async stop(drain) {

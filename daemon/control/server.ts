@@ -1,6 +1,6 @@
 /**
- * The control API over HTTP: Koa and a router made from the table of routes. Whoever can open the socket may
- * do everything; what is here guards against mistakes, not against its owner.
+ * The control API over HTTP: Koa and a router made from the table of routes. A request falls through: its input
+ * is parsed, its caller found, their permission checked, and its handler run.
  */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -8,12 +8,15 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import { Fault } from '../../lib/errors.ts'
 import { isFull, storageFull } from '../../lib/storage-full.ts'
-import { Page, type Desk, type Handler, type Handlers } from './desk.ts'
+import { authorise } from './authorise.ts'
+import type { Caller } from './caller.ts'
+import type { Daemon } from './daemon.ts'
 import { diskRoutes } from './disks.ts'
+import { Page, type Handler, type Handlers, type Params } from './handler.ts'
 import { keyRoutes } from './keys.ts'
 import { metricsRoutes } from './metrics.ts'
 import { mountRoutes } from './mounts.ts'
-import { routes, type Envelope, type RouteName } from './routes.ts'
+import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName, type Row } from './routes.ts'
 import { shareRoutes } from './share.ts'
 import { statusRoutes } from './status.ts'
 import { userRoutes } from './users.ts'
@@ -28,11 +31,11 @@ const handlers: Handlers = {
   ...keyRoutes,
 }
 
-/** A server that is not listening yet. */
-export function createControlServer(desk: Desk): Server {
+/** A server that is not listening yet. `callerOf` throws AccessDenied for somebody whom it doesn't know. */
+export function createControlServer(daemon: Daemon, callerOf: (request: IncomingMessage) => Caller): Server {
   const app = new Koa()
   const router = new Router({ strict: true, sensitive: true })
-  for (const name of Object.keys(routes) as RouteName[]) addRoute(router, desk, name)
+  for (const name of Object.keys(routes) as RouteName[]) addRoute(router, daemon, callerOf, name)
 
   app.use(async (context, next) => {
     const started = performance.now()
@@ -43,14 +46,14 @@ export function createControlServer(desk: Desk): Server {
       if (context.body === undefined || context.body === null)
         throw noRoute(router, context.method, context.path)
     } catch (thrown) {
-      const fault = asFault(thrown, desk.config.state)
-      if (fault.code === 'InternalError') desk.log.error('bug', { id: requestId, error: thrown })
+      const fault = asFault(thrown, daemon.config.state)
+      if (fault.code === 'InternalError') daemon.log.error('bug', { id: requestId, error: thrown })
       context.status = fault.status
       for (const [name, value] of Object.entries(fault.headers)) context.set(name, value)
       const body: Envelope<never> = { success: false, error: fault.message, code: fault.code, requestId }
       context.body = body
     }
-    desk.log.info('control', {
+    daemon.log.info('control', {
       id: requestId,
       method: context.method,
       path: context.path,
@@ -60,14 +63,14 @@ export function createControlServer(desk: Desk): Server {
   })
   app.use(router.routes())
   // Everything is answered above; what still comes here is a socket that closed under an answer.
-  app.on('error', (error: Error) => desk.log.debug('control.broken', { error }))
+  app.on('error', (error: Error) => daemon.log.debug('control.broken', { error }))
 
   const answer = app.callback()
   const server = createServer(
     {
-      maxHeaderSize: desk.config.maxHeaderBytes,
-      headersTimeout: desk.config.headersTimeout,
-      requestTimeout: desk.config.headersTimeout + desk.config.idleTimeout,
+      maxHeaderSize: daemon.config.maxHeaderBytes,
+      headersTimeout: daemon.config.headersTimeout,
+      requestTimeout: daemon.config.headersTimeout + daemon.config.idleTimeout,
     },
     (request, response) => void answer(request, response),
   )
@@ -75,16 +78,23 @@ export function createControlServer(desk: Desk): Server {
   return server
 }
 
-function addRoute<N extends RouteName>(router: Router, desk: Desk, name: N): void {
-  const { method, path, input } = routes[name]
-  const parse = input as (value: unknown, where: string) => Parameters<Handlers[N]>[1]
+function addRoute<N extends RouteName>(
+  router: Router,
+  daemon: Daemon,
+  callerOf: (request: IncomingMessage) => Caller,
+  name: N,
+): void {
+  const row = routes[name] as unknown as Row<InputOf<N>, AnswerOf<N>>
+  const { method, path, input: parse } = row
   const handle = handlers[name] as Handler<N>
   router.register(path, [method], async (context) => {
-    const given =
+    const input =
       method === 'GET' || method === 'DELETE'
         ? parse(Object.fromEntries(Object.entries(context.query)), 'the query')
-        : parse(await readJson(context.req, desk.config.maxBodyBytes), 'the body')
-    const answer = await handle(desk, given, context.params)
+        : parse(await readJson(context.req, daemon.config.maxBodyBytes), 'the body')
+    const caller = callerOf(context.req)
+    const params = authorise(caller, row, { input, params: context.params as Params }, daemon.disks)
+    const answer = await handle(daemon, { input, params, caller })
     const envelope: Envelope<unknown> =
       answer instanceof Page
         ? { success: true, data: answer.data, nextCursor: answer.nextCursor }
