@@ -17,6 +17,7 @@ import { makeDirectories } from '../lib/make-directories.ts'
 import { canonicalPlace } from '../lib/roots.ts'
 import { Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
+import { answerQuestion } from './control/answers.ts'
 import { socketOwner } from './control/caller.ts'
 import type { Daemon } from './control/daemon.ts'
 import { FigureCollector } from './control/collect-figures.ts'
@@ -36,6 +37,8 @@ let store: Store | undefined
 let server: Server | undefined
 let metrics: Server | undefined
 let figureCollector: FigureCollector | undefined
+/** From when the primary hears that we are ready; before, it passes no question on. */
+let answer: ((message: Extract<ToControl, { type: 'ask' }>) => Promise<void>) | undefined
 /** Changes run one after the other, and the last has ended before the store closes. */
 let queue: Promise<unknown> = Promise.resolve()
 
@@ -95,6 +98,8 @@ servePrimary<ToControl, FromControl>('control', {
     }
     // Nobody waits for the first one: the workers start by it.
     void published.publish()
+    answer = async ({ from, id, name, question }) =>
+      line.say({ type: 'answer', to: from, id, answer: await answerQuestion(daemon, name, question) })
     line.say({ type: 'ready' })
     log.info('control.ready', {
       socket: config.controlSocket,
@@ -109,6 +114,7 @@ servePrimary<ToControl, FromControl>('control', {
     processes: (message) => (processes = message.processes),
     asked: (message) => figureCollector?.hear(message),
     measured: (message) => figureCollector?.hear(message),
+    ask: (message) => void answer?.(message),
   },
 
   async stop(drain) {

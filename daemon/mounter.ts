@@ -13,6 +13,7 @@ import { defaultMountOptions, type MountSession } from '../mount/engine.ts'
 import { chooseEngine } from '../mount/engines.ts'
 import { detachDead } from '../mount/recover.ts'
 import { usersOf } from '../mount/users.ts'
+import { fromChangeRecord, type ChangeRecord } from './processes/change-record.ts'
 import type { FromMount, MountRecord, MountReport, ToMount } from './processes/messages.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
@@ -47,6 +48,7 @@ servePrimary<ToMount, FromMount>('mount', {
   hear: {
     unmount: () => void (released = release()),
     measure: ({ question }) => void measure(question),
+    changed: ({ id, changes }) => void invalidate(id, changes),
   },
 
   stop,
@@ -104,6 +106,18 @@ async function measure(question: number): Promise<void> {
   } catch (error) {
     log?.debug('mount.unmeasured', { error })
   }
+}
+
+/** Makes the kernel forget what it knows of what changed. One that still mounts may know something already. */
+async function invalidate(id: number, changes: readonly ChangeRecord[]): Promise<void> {
+  await started
+  try {
+    await session?.invalidate(changes.map(fromChangeRecord))
+  } catch (error) {
+    // The mount went away, and what its kernel knew with it.
+    log?.debug('mount.untold', { error })
+  }
+  say({ type: 'told', id })
 }
 
 /** The mount is gone. Unless we are stopping, the primary starts another process, which mounts again. */
