@@ -5,12 +5,12 @@
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
+import { createDoors } from './doors.ts'
+import type { Listener } from './http/listener.ts'
 import { ControlAsker } from './processes/ask-control.ts'
 import { handedFd } from './processes/child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './processes/messages.ts'
 import { MountTeller } from './processes/tell-mounts.ts'
-import { createPages } from './pages/pages.ts'
-import { createS3Door, type S3Server } from './s3/server.ts'
 import { Tally } from './metrics/tally.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
@@ -18,7 +18,7 @@ const roster = new Roster()
 const roots = new Roots()
 const tally = new Tally()
 let keyring: Keyring | undefined
-let server: S3Server | undefined
+let server: Listener | undefined
 let say: (message: FromWorker) => void = () => {}
 const control = new ControlAsker((message) => say(message))
 const mounts = new MountTeller((message) => say(message))
@@ -38,7 +38,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
   async start({ config, doors }, line, log) {
     say = (message) => line.say(message)
     apply(doors)
-    const serving = {
+    const door = createDoors({
       roster,
       keyring: () => {
         if (keyring === undefined) throw new Error('no keyring yet')
@@ -47,11 +47,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
       roots,
       log,
       tally,
-    }
-    const door = createS3Door({
-      ...serving,
       config,
-      other: createPages({ ...serving, maxRequests: config.maxRequests }),
     })
     server = door
     await new Promise<void>((resolve, reject) => {

@@ -53,6 +53,7 @@ export const catalogue = {
     'The XML you provided was not well-formed or did not validate against our published schema.',
   ),
   MethodNotAllowed: row(405, 4, 'The specified method is not allowed against this resource.'),
+  MissingContentLength: row(411, 2, 'You must provide the Content-Length HTTP header.'),
   MissingSecurityHeader: row(400, 2, 'Your request is missing a required header.'),
   NoSuchBucket: row(404, 3, 'The specified bucket does not exist.'),
   NoSuchKey: row(404, 3, 'The specified key does not exist.'),

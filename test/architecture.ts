@@ -86,19 +86,50 @@ t.test('no import leads back to where it came from', async (t) => {
   t.same(circles, [])
 })
 
+/** Rooms of the daemon, and what each may not know of. Files that stand in daemon/ itself put the rooms together. */
+const strangers: Readonly<Record<string, readonly string[]>> = {
+  http: ['s3', 'pages', 'control', 'console', 'processes', 'cli'],
+  s3: ['pages', 'control', 'console', 'processes', 'cli'],
+  pages: ['s3', 'control', 'console', 'processes', 'cli'],
+  processes: ['http', 's3', 'pages', 'control', 'console', 'cli'],
+  control: ['s3', 'pages', 'cli'],
+  metrics: ['http', 's3', 'pages', 'control', 'console', 'processes', 'cli'],
+}
+const roomOf = (file: string): string => /^daemon\/([^/]+)\//.exec(file)?.[1] ?? ''
+
+t.test('the wire knows no S3, S3 no pages, and supervision neither', async (t) => {
+  for (const [room, unknown] of Object.entries(strangers)) {
+    t.ok(
+      files.some((file) => roomOf(file) === room),
+      `there is a daemon/${room}`,
+    )
+    t.same(
+      imports
+        .filter(({ from, to }) => roomOf(from) === room && unknown.includes(roomOf(to)))
+        .map(({ from, to }) => `${from} → ${to}`),
+      [],
+      `daemon/${room} imports none of ${unknown.join(', ')}`,
+    )
+  }
+})
+
+t.test("an operation sees none of Node's objects", async (t) => {
+  t.same(
+    imports
+      .filter(({ from, to }) => from.startsWith('daemon/s3/') && /^node:(?:http|net|stream)/.test(to))
+      .map(({ from, to }) => `${from} → ${to}`),
+    [],
+  )
+})
+
 t.test('a package is imported by one file', async (t) => {
-  /** Who may import a package beside the one file, and why. */
-  const twoServers = ['daemon/pages/pages.ts']
-  const allowed: Record<string, readonly string[]> = { koa: twoServers, '@koa/router': twoServers }
   const importers = new Map<string, Set<string>>()
   for (const { from, to } of imports) {
     if (!isPackage(to)) continue
     importers.set(to, (importers.get(to) ?? new Set()).add(from))
   }
-  for (const [name, found] of importers) {
-    const more = [...found].filter((file) => !(allowed[name] ?? []).includes(file))
-    t.ok(more.length <= 1, `${name} has one importer`, { found: more })
-  }
+  for (const [name, found] of importers)
+    t.equal(found.size, 1, `${name} has one importer`, { found: [...found] })
 })
 
 t.test('a package that is imported is a dependency', async (t) => {

@@ -7,10 +7,11 @@
  * What Node does at an answer's end (the connection's next request, its timers) hangs on the event `finish`,
  * which is emitted as Node emits it: in the tick after the last byte was handed over.
  */
-import { ServerResponse, STATUS_CODES, type IncomingMessage } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
 import { MSG, send } from '../../lib/sys/socket.ts'
-import { httpDate } from '../../lib/object/object.ts'
+import { httpDate } from '../../lib/object/http-date.ts'
 import { idleSocket } from './idle-socket.ts'
+import type { Fields } from './reply.ts'
 
 export class DirectResponse extends ServerResponse {
   /**
@@ -18,6 +19,8 @@ export class DirectResponse extends ServerResponse {
    * Node's.
    */
   keepAliveLine: string | undefined
+  /** What the request's Expect says; anything but 100-continue can't be met. */
+  expectation: 'none' | '100-continue' | 'other' = 'none'
   #begun = false
 
   /** Whether a head was written, by us or by Node. */
@@ -26,17 +29,19 @@ export class DirectResponse extends ServerResponse {
   }
 
   /**
-   * The head as Node would write it; undefined where this answer is left to Node. The first `known` of
-   * `headers` (names and values) can't hold what a header must not.
+   * The head as Node would write it; undefined where this answer is left to Node. The values of `ours` can't hold
+   * what a header must not.
    */
-  plainHead(status: number, headers: readonly string[], known: number): string | undefined {
+  plainHead(status: number, ours: Fields, length: number, own: Fields): string | undefined {
     if (this.keepAliveLine === undefined || !this.shouldKeepAlive || idleSocket(this) < 0) return undefined
     let head = statusLine(status)
-    for (let i = 0; i < headers.length; i += 2) {
-      const value = headers[i + 1]!
+    for (const name in ours) head += lineStart(name) + ours[name]!
+    head += lineStart('Content-Length') + length
+    for (const name in own) {
+      const value = own[name]!
       // Node refuses it with an error of its own.
-      if (i >= known && noHeaderHolds.test(value)) return undefined
-      head += lineStart(headers[i]!) + value
+      if (noHeaderHolds.test(value)) return undefined
+      head += lineStart(name) + value
     }
     return head + ending(this.keepAliveLine)
   }
@@ -73,9 +78,6 @@ export class DirectResponse extends ServerResponse {
     else this.socket?.write('', () => finish(this))
   }
 }
-
-/** Of a server whose `ServerResponse` is ours. */
-export type DirectListener = (request: IncomingMessage, response: DirectResponse) => void
 
 /** Its connection may have ended meanwhile, and with it what Node knew of it. */
 function finish(response: DirectResponse): void {

@@ -1,12 +1,15 @@
-/** What an operation answers. The server alone turns it into bytes on a socket. */
+/** What a request is answered with. `sendReply` alone turns it into bytes on a socket. */
+
+/** Fields of a head by their names, written as they go out (RFC 9110, 5). No name comes twice. */
+export type Fields = Readonly<Record<string, string>>
 
 export interface Reply {
   readonly status: number
-  /** Name, value, name, value, … without Content-Length and without what every response carries. */
-  readonly headers: readonly string[]
+  /** Without Content-Length, and without what every answer of a service carries. */
+  readonly fields: Fields
   /** What is sent after the head. A HEAD's reply has none and says in `length` what a GET would have. */
   readonly body: string | FileBody | null
-  /** Content-Length; null leaves it out (204, 304). */
+  /** Content-Length in bytes; null leaves it out (204, 304). */
   readonly length: number | null
 }
 
@@ -16,4 +19,14 @@ export interface FileBody {
   /** Bytes from the file's start. */
   readonly offset: number
   readonly length: number
+}
+
+/** A text that is whole in memory. `type` goes into Content-Type. */
+export function textReply(status: number, type: string, text: string, fields: Fields = {}): Reply {
+  return {
+    status,
+    fields: { 'Content-Type': type, ...fields },
+    body: text,
+    length: Buffer.byteLength(text),
+  }
 }

@@ -1,4 +1,4 @@
-/** What names a request on both sides of the wire: x-amz-request-id and x-amz-id-2. */
+/** What names a request on both sides of the wire, and in the log. */
 import { randomBytes } from 'node:crypto'
 
 const pool = 4096
@@ -17,8 +17,7 @@ export function newRequestId(): string {
 /** A client's X-Request-Id becomes ours when it is 1 to 128 of what no log, XML or header has to escape. */
 export const isRequestId = (text: string): boolean => /^[\w.:@+=/-]{1,128}$/.test(text)
 
-const host = randomBytes(24).toString('base64url')
 let count = 0
 
-/** x-amz-id-2: this process and the request's number in it. */
-export const newHostId = (): string => `${host}${(++count).toString(36).padStart(8, '0')}`
+/** From 1, and one more for each request of this process. */
+export const nextNumber = (): number => ++count

@@ -1,27 +1,23 @@
 /** A reply becomes bytes on a socket. */
-import type { IncomingMessage } from 'node:http'
 import { close } from '../../lib/sys/open.ts'
 import { ioBuffer, readNow } from '../../lib/tree/read.ts'
-import type { DirectResponse } from './direct-response.ts'
-import type { Reply } from './reply.ts'
+import type { Exchange } from './exchange.ts'
 import { refuseBody } from './refuse-body.ts'
+import type { Fields, Reply } from './reply.ts'
 import { sendFile } from './send-file.ts'
 
 /** A head with a body that fits in here leaves in one piece. */
 const memory = ioBuffer(16 * 1024)
 
 /**
- * Bytes of the body that were handed to the socket; a broken connection is an end too. Closes the descriptor
- * of a file, come what may.
- * `unread` says that a body is on its way which nobody reads.
+ * Bytes of the body that were handed to the socket; a broken connection is an end too. Closes the descriptor of a
+ * file, come what may. `named` are the fields that each answer carries. Where the request's body was not read to its
+ * end, the connection ends with this answer.
  */
 export function sendReply(
-  request: IncomingMessage,
-  response: DirectResponse,
-  { status, headers: own, body, length }: Reply,
-  id: string,
-  hostId: string,
-  unread: 'none' | 'expected' | 'coming',
+  { request, response, body: asked }: Exchange,
+  named: Fields,
+  { status, fields, body, length }: Reply,
 ): number | Promise<number> {
   const file = typeof body === 'string' ? null : body
   // Its connection is gone, or the parser refused what came behind its head and was answered.
@@ -29,12 +25,9 @@ export function sendReply(
     if (file !== null) close(file.fd)
     return 0
   }
-  const headers = ['x-amz-request-id', id, 'x-amz-id-2', hostId, 'Server', 'Twofold']
-  if (length !== null) headers.push('Content-Length', String(length))
-  const known = headers.length
-  headers.push(...own)
-  if (unread !== 'none') headers.push('Connection', 'close')
-  const head = unread === 'none' && length !== null ? response.plainHead(status, headers, known) : undefined
+  const { unread } = asked
+  const head =
+    unread === 'none' && length !== null ? response.plainHead(status, named, length, fields) : undefined
   if (head !== undefined) {
     const size = compose(head, body, body === null ? 0 : length!)
     if (size > 0 && response.begin(memory.bytes, size, false)) {
@@ -46,7 +39,12 @@ export function sendReply(
       return sendFile(response, file)
   }
   try {
-    response.writeHead(status, headers)
+    response.writeHead(status, {
+      ...named,
+      ...(length === null ? none : { 'Content-Length': String(length) }),
+      ...fields,
+      ...(unread === 'none' ? none : { Connection: 'close' }),
+    })
   } catch (thrown) {
     if (file !== null) close(file.fd)
     throw thrown
@@ -57,6 +55,8 @@ export function sendReply(
   else response.end(body)
   return body === null ? 0 : (length ?? 0)
 }
+
+const none: Fields = {}
 
 /** Puts a head and the `length` bytes of its body into `memory`: their number, 0 where that can't be done at once. */
 function compose(head: string, body: Reply['body'], length: number): number {

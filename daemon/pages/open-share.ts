@@ -1,21 +1,16 @@
-/**
- * What a share link answers: the file as GetObject sends it, with the headers of a browser in place of those
- * of an S3 client.
- */
-import type { IncomingMessage } from 'node:http'
+/** What a share link answers: the file, with what tells a browser how to treat it. */
 import type { Keyring } from '../../lib/auth/keyring.ts'
 import { verifyShare } from '../../lib/auth/share.ts'
-import type { Disk } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
+import { StoredObject } from '../../lib/object/stored-object.ts'
 import type { Roster } from '../../lib/roster.ts'
-import { isDirectoryKey, parseKey } from '../../lib/tree/path.ts'
+import { isDirectoryKey, parseKey, type Key } from '../../lib/tree/path.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
-import { getObject } from '../s3/operations/get-object.ts'
-import { Query } from '../http/query.ts'
-import type { Reply } from '../http/reply.ts'
-import { parseTarget } from '../http/request-target.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
-import { RequestHeaders } from '../http/request-headers.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { fileReply, type GrowingFields } from '../http/file-reply.ts'
+import type { Fields, Reply } from '../http/reply.ts'
+import { parseTarget } from '../http/request-target.ts'
 import { present } from './presentation.ts'
 
 export interface Sharing {
@@ -24,51 +19,35 @@ export interface Sharing {
   readonly roots: Roots
 }
 
-/** The link's query counts for nothing: chats and mail programs add to it. */
-const noQuery = new Query('')
-
-/** The disk that the link opens, and its file as a reply. Throws ShareInvalid, ShareExpired and what GetObject throws. */
-export async function openShare(
-  request: IncomingMessage,
-  { roster, keyring, roots }: Sharing,
-): Promise<{ disk: Disk; reply: Reply }> {
-  const headers = new RequestHeaders(request.rawHeaders, request.headers)
-  const { path } = parseTarget(request.url ?? '', headers.get('host') ?? '')
+/** Throws ShareInvalid, ShareExpired, and what opening the file and sending it throw. */
+export async function openShare(exchange: Exchange, { roster, keyring, roots }: Sharing): Promise<Reply> {
+  const { url, headers } = exchange
+  // The link's query counts for nothing: chats and mail programs add to it.
+  const { path } = parseTarget(url, headers.get('host') ?? '')
   const share = verifyShare(keyring(), path, Date.now())
   const disk = roster.disk(share.diskId)
   if (disk === undefined) throw new Fault('NoSuchDisk')
+  exchange.disk = disk.id
   const key = parseKey(share.path)
   if (key === undefined || isDirectoryKey(key)) throw new Fault('NoSuchKey')
-  const reply = await getObject({
-    method: request.method ?? 'GET',
-    key,
-    query: noQuery,
-    headers,
-    disk,
-    root: roots.of(disk),
-  })
-  return { disk, reply: forBrowser(reply, key) }
+  const object = StoredObject.open(roots.of(disk), key)
+  const reply = await fileReply(exchange, object, (fields) => show(fields, key))
+  return { ...reply, fields: { ...reply.fields, ...always } }
 }
 
-function forBrowser(reply: Reply, key: string): Reply {
-  const own: string[] = [
-    'Cache-Control',
-    // The link may end before a copy does: each use asks whether it still stands.
-    'private, no-cache',
-    'Referrer-Policy',
-    'no-referrer',
-    'X-Content-Type-Options',
-    'nosniff',
-    'X-Robots-Tag',
-    'noindex',
-  ]
-  const headers = [...reply.headers]
-  const at = headers.indexOf('Content-Type')
-  if (at >= 0) {
-    const { disposition, type, policy } = present(headers[at + 1] ?? '')
-    headers[at + 1] = type
-    own.push('Content-Disposition', contentDisposition(disposition, key.slice(key.lastIndexOf('/') + 1)))
-    own.push('Content-Security-Policy', policy)
-  }
-  return { ...reply, headers: [...headers, ...own] }
+/** How a browser treats the file. */
+function show(fields: GrowingFields, key: Key): void {
+  const { disposition, type, policy } = present(fields['Content-Type'] ?? '')
+  fields['Content-Type'] = type
+  fields['Content-Disposition'] = contentDisposition(disposition, key.slice(key.lastIndexOf('/') + 1))
+  fields['Content-Security-Policy'] = policy
+}
+
+/** What holds for the copy of a 304 too. */
+const always: Fields = {
+  // The link may end before a copy does: each use asks whether it still stands.
+  'Cache-Control': 'private, no-cache',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Robots-Tag': 'noindex',
 }

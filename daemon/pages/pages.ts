@@ -1,105 +1,62 @@
-/** What the S3 listener serves that is not S3: share links and the health check, all under `/-/`. */
-import Router from '@koa/router'
-import Koa from 'koa'
-import type { IncomingMessage } from 'node:http'
+/** What the S3 listener serves that is not S3: all of it under `/-/`, where no bucket's name can begin. */
 import { sharePrefix } from '../../lib/auth/share.ts'
-import type { Disk } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import type { Tally } from '../metrics/tally.ts'
-import type { Reply } from '../http/reply.ts'
-import { isRequestId, newHostId, newRequestId } from '../http/request-id.ts'
-import { sendReply } from '../http/send-reply.ts'
-import { DirectResponse, type DirectListener } from '../http/direct-response.ts'
+import type { Subject } from '../http/exchange.ts'
+import type { Respond } from '../http/listener.ts'
+import { respond, type Handle, type RequestLimit, type Service } from '../http/pipeline.ts'
+import { textReply, type Fields, type Reply } from '../http/reply.ts'
 import { errorPage } from './error-page.ts'
 import { openShare, type Sharing } from './open-share.ts'
 
 export interface PagesOptions extends Sharing {
   /** Shares count among S3's requests and are refused with them; a load balancer's question is neither. */
-  readonly maxRequests: number
+  readonly limit: RequestLimit
   readonly log: Log
-  readonly tally: Tally
+  readonly record: Service['record']
+  /** The fields by which an answer names its request, as S3's do. */
+  readonly fields: (subject: Subject) => Fields
 }
 
-interface Answer {
-  readonly reply: Reply
-  readonly disk?: Disk
-}
+/** What every page's path begins with. */
+export const pagesPrefix = '/-/'
 
-/** What a route's function leaves for the pipeline to send. */
-interface State {
-  operation?: string
-  answer?: Answer
+interface Page {
+  /** As an operation's, in the log and the figures. */
+  readonly name: string
+  readonly isAt: (path: string) => boolean
+  readonly counted: boolean
+  readonly run: Handle
 }
 
 /** Serves `/-/…`. Each request is answered and logged once, the link's token never. */
-export function createPages(options: PagesOptions): DirectListener {
-  const router = new Router<State>()
-  router.all(healthPath, (context) => {
-    context.state.operation = 'Health'
-    readOnly(context.method)
-    context.state.answer = { reply: health }
-  })
-  router.all(shares, async (context) => {
-    context.state.operation = 'Share'
-    readOnly(context.method)
-    context.state.answer = await openShare(context.req, options)
-  })
-
-  const app = new Koa<State>()
-  app.use(async (context, next) => {
-    const started = performance.now()
-    const given = context.get('x-request-id')
-    const id = isRequestId(given) ? given : newRequestId()
-    const hostId = newHostId()
-    // sendReply writes the answer itself, so that a share's body takes the way that GetObject's takes.
-    context.respond = false
-    if (!(context.res instanceof DirectResponse)) throw new TypeError('a server of another kind')
-    const counted = context.path !== healthPath
-    if (counted) options.tally.inFlight++
-    let answer: Answer
-    try {
-      if (counted && options.tally.inFlight > options.maxRequests) throw new Fault('SlowDown')
-      await next()
-      answer = context.state.answer ?? failure(new Fault('NoSuchRoute'), id)
-    } catch (thrown) {
-      const fault = thrown instanceof Fault ? thrown : new Fault('InternalError')
-      if (fault !== thrown)
-        options.log.error('bug', { id, operation: context.state.operation, error: thrown })
-      answer = failure(fault, id)
+export function createPages(options: PagesOptions): Respond {
+  const { log, limit, record, fields } = options
+  const service: Service = { log, limit, record, fields, failure }
+  const uncounted: Service = { ...service, limit: null }
+  const pages: readonly Page[] = [
+    { name: 'Health', isAt: (path) => path === '/-/health', counted: false, run: () => health },
+    {
+      name: 'Share',
+      isAt: (path) => path.startsWith(sharePrefix),
+      counted: true,
+      run: (exchange) => openShare(exchange, options),
+    },
+  ]
+  const serve =
+    (page: Page | undefined): Handle =>
+    (exchange) => {
+      exchange.operation = page?.name
+      if (page === undefined) throw new Fault('NoSuchRoute')
+      readOnly(exchange.method)
+      return page.run(exchange)
     }
-    const { disk, reply } = answer
-    const head =
-      context.method === 'HEAD' && typeof reply.body === 'string' ? { ...reply, body: null } : reply
-    const unread = hasBody(context.req) ? 'coming' : 'none'
-    let bytes: number
-    try {
-      bytes = await sendReply(context.req, context.res, head, id, hostId, unread)
-    } finally {
-      if (counted) options.tally.inFlight--
-    }
-    const ms = Math.round((performance.now() - started) * 1000) / 1000
-    options.tally.count(disk?.id, context.state.operation, reply.status, bytes, ms)
-    options.log.info('request', {
-      id,
-      disk: disk?.id,
-      operation: context.state.operation ?? context.method,
-      status: reply.status,
-      bytes,
-      ms,
-    })
-  })
-  app.use(router.routes())
-  app.on('error', (error: unknown) => options.log.error('bug', { error }))
-  const handle = app.callback()
-  return (request, response) => void handle(request, response)
+  return (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?', 1)
+    const page = pages.find(({ isAt }) => isAt(path))
+    void respond(page?.counted === false ? uncounted : service, request, response, serve(page))
+  }
 }
-
-const healthPath = '/-/health'
-const shares = new RegExp(`^${sharePrefix}`)
-
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 
 function readOnly(method: string): void {
   if (method !== 'GET' && method !== 'HEAD') {
@@ -108,34 +65,15 @@ function readOnly(method: string): void {
 }
 
 /** For load balancers: a worker that can answer this can serve. */
-const health: Reply = {
-  status: 200,
-  headers: ['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'],
-  body: 'ok\n',
-  length: 3,
-}
+const health = textReply(200, 'text/plain; charset=utf-8', 'ok\n', { 'Cache-Control': 'no-store' })
 
-function failure(fault: Fault, id: string): Answer {
-  const page = errorPage(fault, id)
-  return {
-    reply: {
-      status: fault.status,
-      headers: [
-        'Content-Type',
-        'text/html; charset=utf-8',
-        'Cache-Control',
-        'no-store',
-        'Content-Security-Policy',
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox",
-        'Referrer-Policy',
-        'no-referrer',
-        'X-Content-Type-Options',
-        'nosniff',
-        ...Object.entries(fault.headers).flat(),
-        ...(fault.code === 'SlowDown' ? ['Retry-After', '1'] : []),
-      ],
-      body: page,
-      length: Buffer.byteLength(page),
-    },
-  }
-}
+const failure = (fault: Fault, { id }: Subject): Reply =>
+  textReply(fault.status, 'text/html; charset=utf-8', errorPage(fault, id), {
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy':
+      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox",
+    'Referrer-Policy': 'no-referrer',
+    'X-Content-Type-Options': 'nosniff',
+    ...(fault.code === 'SlowDown' ? { 'Retry-After': '1' } : {}),
+    ...fault.headers,
+  })

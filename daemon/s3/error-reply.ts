@@ -1,7 +1,10 @@
 /** An error as S3 says it: the status of the catalogue, and XML that a person can act upon. */
 import { catalogue, type Fault, type FaultCode } from '../../lib/errors.ts'
-import { element, errorDocument } from './xml.ts'
+import type { Subject } from '../http/exchange.ts'
 import type { Reply } from '../http/reply.ts'
+import { textReply } from '../http/reply.ts'
+import { hostId } from './request-fields.ts'
+import { element, errorDocument } from './xml.ts'
 
 /** S3's own word for codes that the other doors name more closely. */
 const spoken: Partial<Record<FaultCode, FaultCode>> = {
@@ -9,30 +12,21 @@ const spoken: Partial<Record<FaultCode, FaultCode>> = {
   NoSuchDisk: 'NoSuchBucket',
 }
 
-export interface ErrorContext {
-  readonly requestId: string
-  readonly hostId: string
-  /** The decoded path; '' where there was none to read. */
-  readonly resource: string
-  readonly head: boolean
-}
-
-export function errorReply(fault: Fault, context: ErrorContext): Reply {
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+export function errorReply(fault: Fault, subject: Subject): Reply {
   const code = spoken[fault.code] ?? fault.code
-  const headers = ['Content-Type', 'application/xml']
-  for (const [name, value] of Object.entries(fault.headers)) headers.push(name, value)
   const { status } = catalogue[code]
-  if (status === 304) return { status, headers: headers.slice(2), body: null, length: null }
-  if (status === 503 && fault.headers['Retry-After'] === undefined) headers.push('Retry-After', '1')
+  if (status === 304) return { status, fields: fault.headers, body: null, length: null }
   const text = errorDocument(
     element('Code', code) +
       element('Message', fault.message) +
       Object.entries(fault.details)
         .map(([name, value]) => element(name, value))
         .join('') +
-      element('Resource', context.resource) +
-      element('RequestId', context.requestId) +
-      element('HostId', context.hostId),
+      element('Resource', subject.resource) +
+      element('RequestId', subject.id) +
+      element('HostId', hostId(subject)),
   )
-  return { status, headers, body: context.head ? null : text, length: Buffer.byteLength(text) }
+  const later = status === 503 ? { 'Retry-After': '1' } : {}
+  return textReply(status, 'application/xml', text, { ...later, ...fault.headers })
 }

@@ -1,16 +1,15 @@
 /** What the two versions of a bucket's listing have in common: how a page's entries look. */
+import { LRUCache } from '../../lib/lru.ts'
+import { dateWithin } from '../../lib/object/http-date.ts'
 import type { ListPage } from '../../lib/object/listing.ts'
 import { element, escapeXml } from './xml.ts'
 
+const dates = new LRUCache<number, string>({ max: 4096 })
+
 /** S3 gives milliseconds, and of them none. */
-const dates = new Map<number, string>()
 function listDate(seconds: number): string {
   let text = dates.get(seconds)
-  if (text === undefined) {
-    if (dates.size === 4096) dates.clear()
-    const within = Math.min(Math.max(seconds, -62135596800), 253402300799)
-    dates.set(seconds, (text = new Date(within * 1000).toISOString()))
-  }
+  if (text === undefined) dates.set(seconds, (text = dateWithin(seconds).toISOString()))
   return text
 }
 

@@ -5,6 +5,7 @@ import type { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import type { Query } from '../http/query.ts'
+import type { ObjectBody } from './object-body.ts'
 import type { Reply } from '../http/reply.ts'
 
 /** A request that was parsed, authenticated and authorised. */
@@ -17,6 +18,7 @@ export interface S3Request {
   /** Decoded; '' on a bucket. */
   readonly key: string
   readonly query: Query
+  readonly body: ObjectBody
   readonly headers: RequestHeaders
   readonly user: S3User
   readonly disk: Disk

@@ -3,7 +3,7 @@ import { Fault } from '../errors.ts'
 import type { Directories } from '../tree/directories.ts'
 import type { Root } from '../tree/root.ts'
 import { Walk } from '../tree/walk.ts'
-import { objectHead, type ObjectHead } from './object.ts'
+import { objectHead, type ObjectHead } from './stored-object.ts'
 
 export interface ListRequest {
   /** Any text; one that no key can begin with has an empty listing. */

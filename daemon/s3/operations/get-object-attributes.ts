@@ -1,7 +1,6 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html */
 import { Fault } from '../../../lib/errors.ts'
-import { httpDate } from '../../../lib/object/object.ts'
-import { close } from '../../../lib/sys/open.ts'
+import { httpDate } from '../../../lib/object/http-date.ts'
 import { openObject } from '../open-object.ts'
 import type { S3Request } from '../operation.ts'
 import type { Reply } from '../../http/reply.ts'
@@ -22,17 +21,16 @@ export function getObjectAttributes(request: S3Request): Reply {
       `The x-amz-object-attributes header names one or more of ${attributes.join(', ')}.`,
       { details: { ArgumentName: 'x-amz-object-attributes' } },
     )
-  const { fd, head } = openObject(request)
-  close(fd)
+  const object = openObject(request)
+  object.close()
   const known: Readonly<Record<string, string>> = {
-    ETag: element('ETag', head.etag),
+    ETag: element('ETag', object.etag),
     StorageClass: element('StorageClass', 'STANDARD'),
-    ObjectSize: element('ObjectSize', head.size),
+    ObjectSize: element('ObjectSize', object.size),
   }
   const inner = attributes.map((name) => (wanted.includes(name) ? (known[name] ?? '') : '')).join('')
-  const reply = xmlReply(document('GetObjectAttributesResponse', inner))
-  return {
-    ...reply,
-    headers: [...reply.headers, 'Last-Modified', httpDate(head.mtime), 'Accept-Ranges', 'bytes'],
-  }
+  return xmlReply(document('GetObjectAttributesResponse', inner), {
+    'Last-Modified': httpDate(object.mtime),
+    'Accept-Ranges': 'bytes',
+  })
 }

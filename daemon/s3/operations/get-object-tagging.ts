@@ -1,12 +1,15 @@
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html: nothing sets tags yet. */
-import { close } from '../../../lib/sys/open.ts'
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html */
+import type { Reply } from '../../http/reply.ts'
 import { openObject } from '../open-object.ts'
 import type { S3Request } from '../operation.ts'
-import type { Reply } from '../../http/reply.ts'
+import { taggingDocument } from '../tagging-document.ts'
 import { xmlReply } from '../xml-reply.ts'
-import { document } from '../xml.ts'
 
 export function getObjectTagging(request: S3Request): Reply {
-  close(openObject(request).fd)
-  return xmlReply(document('Tagging', '<TagSet></TagSet>'))
+  const object = openObject(request)
+  try {
+    return xmlReply(taggingDocument(object.tags))
+  } finally {
+    object.close()
+  }
 }

@@ -1,52 +1,35 @@
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html */
-import { close } from '../../../lib/sys/open.ts'
-import {
-  checkConditions,
-  objectHeaders,
-  openObject,
-  stretchOf,
-  type ObjectRequest,
-  type OpenedObject,
-} from '../open-object.ts'
+import { Fault } from '../../../lib/errors.ts'
+import type { ByteRange } from '../../../lib/object/range.ts'
+import { fileReply, rangeOf, unsatisfied } from '../../http/file-reply.ts'
 import type { Reply } from '../../http/reply.ts'
+import { openObject } from '../open-object.ts'
+import type { S3Request } from '../operation.ts'
+import { override } from '../response-overrides.ts'
 
-export function getObject(request: ObjectRequest): Reply | Promise<Reply> {
-  const object = openObject(request)
-  try {
-    const headers = objectHeaders(request, object)
-    if (Array.isArray(headers)) return answer(request, object, headers)
-    return headers
-      .then((found) => answer(request, object, found))
-      .catch((thrown: unknown) => {
-        close(object.fd)
-        throw thrown
-      })
-  } catch (thrown) {
-    close(object.fd)
-    throw thrown
-  }
+export function getObject(request: S3Request): Reply | Promise<Reply> {
+  const { query } = request
+  const part = query.get('partNumber')
+  return fileReply(
+    request,
+    openObject(request),
+    (fields) => override(fields, query),
+    part === undefined ? rangeOf : (headers, { size }) => partOf(part, headers.has('range'), size),
+  )
 }
 
-/** Takes over the descriptor unless it throws. */
-function answer(request: ObjectRequest, object: OpenedObject, headers: string[]): Reply {
-  const { fd, head } = object
-  const isHead = request.method === 'HEAD'
-  if (checkConditions(request, head) === 'not-modified') {
-    close(fd)
-    return { status: 304, headers: headers.slice(0, 6), body: null, length: null }
-  }
-  const range = stretchOf(request, head)
-  let offset = 0
-  let length = head.size
-  if (range !== undefined) {
-    offset = range.first
-    length = range.last - range.first + 1
-    headers.push('Content-Range', `bytes ${range.first}-${range.last}/${head.size}`)
-  }
-  const status = range === undefined ? 200 : 206
-  if (isHead || length === 0) {
-    close(fd)
-    return { status, headers, body: null, length }
-  }
-  return { status, headers, body: { fd, offset, length }, length }
+/** A file that no multipart upload made is one part. */
+function partOf(text: string, ranged: boolean, size: number): ByteRange | undefined {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 10_000)
+    throw new Fault('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive', {
+      details: { ArgumentName: 'partNumber', ArgumentValue: text },
+    })
+  if (ranged)
+    throw new Fault('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter')
+  if (Number(text) > 1)
+    throw new Fault('InvalidPartNumber', undefined, {
+      details: { PartNumberRequested: text, ActualPartCount: '1' },
+      headers: unsatisfied(size),
+    })
+  return size === 0 ? undefined : { first: 0, last: size - 1 }
 }

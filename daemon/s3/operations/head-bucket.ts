@@ -7,14 +7,11 @@ export function headBucket({ disk, root }: S3Request): Reply {
   if (!root.check()) throw new Fault('DiskOffline')
   return {
     status: 200,
-    headers: [
-      'x-amz-bucket-region',
-      disk.settings.region,
-      'x-amz-access-point-alias',
-      'false',
-      'Content-Type',
-      'application/xml',
-    ],
+    fields: {
+      'x-amz-bucket-region': disk.settings.region,
+      'x-amz-access-point-alias': 'false',
+      'Content-Type': 'application/xml',
+    },
     body: null,
     length: 0,
   }

@@ -1,11 +1,9 @@
-import { createServer, type IncomingMessage } from 'node:http'
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { contentDisposition } from '../../../daemon/http/content-disposition.ts'
-import { DirectResponse } from '../../../daemon/http/direct-response.ts'
-import { createPages } from '../../../daemon/pages/pages.ts'
+import { createDoors } from '../../../daemon/doors.ts'
 import { present } from '../../../daemon/pages/presentation.ts'
 import { Tally } from '../../../daemon/metrics/tally.ts'
 import { Keyring } from '../../../lib/auth/keyring.ts'
@@ -14,6 +12,7 @@ import { createLog } from '../../../lib/log.ts'
 import { Roster } from '../../../lib/roster.ts'
 import { Roots } from '../../../lib/tree/roots.ts'
 import { adopted } from '../../fixtures/disk.ts'
+import { doorsConfig } from '../../fixtures/door.ts'
 
 const directory = t.testdir({
   root: {
@@ -34,15 +33,18 @@ const roots = new Roots()
 const lines: string[] = []
 const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line) })
 const tally = new Tally()
-const server = createServer<typeof IncomingMessage, typeof DirectResponse>(
-  { ServerResponse: DirectResponse },
-  createPages({ roster, keyring: () => keyring, roots, log, tally, maxRequests: 3 }),
-)
+const server = createDoors({
+  roster,
+  keyring: () => keyring,
+  roots,
+  log,
+  tally,
+  config: { ...doorsConfig, maxRequests: 3 },
+})
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 t.teardown(() => {
   server.close()
   server.closeAllConnections()
-  roots.close()
 })
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 const soon = () => Math.floor(Date.now() / 1000) + 60

@@ -1,0 +1,61 @@
+/**
+ * What an S3 worker listens with: the S3 door, and beside it the pages under `/-/` on hosts that are no bucket's own.
+ * Only here do the two meet.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Keyring } from '../lib/auth/keyring.ts'
+import type { Config } from '../lib/config.ts'
+import type { Log } from '../lib/log.ts'
+import type { Roster } from '../lib/roster.ts'
+import { Directories } from '../lib/tree/directories.ts'
+import type { Roots } from '../lib/tree/roots.ts'
+import { createListener, type Listener, type ListenerLimits } from './http/listener.ts'
+import type { RequestLimit } from './http/pipeline.ts'
+import { recordRequests } from './http/record-requests.ts'
+import type { Tally } from './metrics/tally.ts'
+import { createPages, pagesPrefix } from './pages/pages.ts'
+import { bucketOfHost } from './s3/address.ts'
+import { createS3Door } from './s3/door.ts'
+import { requestFields } from './s3/request-fields.ts'
+
+export type DoorsConfig = Omit<ListenerLimits, 'requestTimeout'> &
+  Pick<Config, 'domains' | 'maxRequests' | 'listingCacheBytes'>
+
+export interface DoorsOptions {
+  readonly roster: Roster
+  /** Asked whenever a secret is derived: it is replaced when keys rotate. */
+  readonly keyring: () => Keyring
+  readonly roots: Roots
+  readonly log: Log
+  readonly tally: Tally
+  readonly config: DoorsConfig
+}
+
+/** A server that is not listening yet. Its `close` also closes the roots. */
+export function createDoors({ roster, keyring, roots, log, tally, config }: DoorsOptions): Listener {
+  const { domains } = config
+  const directories = new Directories(config.listingCacheBytes)
+  const record = recordRequests(log, tally)
+  const limit: RequestLimit = { counter: tally, most: config.maxRequests }
+  const serving = { roster, keyring, roots, log, limit, record }
+  const s3 = createS3Door({ ...serving, directories, domains })
+  const pages = createPages({ ...serving, fields: requestFields })
+  const listener = createListener(
+    // A large body may take as long as it keeps moving, however slowly.
+    { ...config, requestTimeout: 0 },
+    (request, response) => (isPage(request, domains) ? pages : s3.respond)(request, response),
+    s3.service,
+  )
+  listener.on('close', () => {
+    directories.close()
+    roots.close()
+  })
+  return listener
+}
+
+function isPage({ url, headers, httpVersion }: IncomingMessage, domains: readonly string[]): boolean {
+  if (url?.startsWith(pagesPrefix) !== true) return false
+  if (headers.host === undefined) return httpVersion === '1.0'
+  const host = headers.host.toLowerCase()
+  return domains.every((domain) => bucketOfHost(host, domain) === undefined)
+}

@@ -1,0 +1,87 @@
+/**
+ * What happens to each request, whatever is served: it gets an id, is counted against the limit, handled, answered
+ * once (a fault becomes a reply), tallied and logged. What differs between S3, the pages and the control API
+ * is passed in.
+ */
+import { Fault } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { Exchange, type Subject } from './exchange.ts'
+import type { DirectResponse } from './direct-response.ts'
+import type { IncomingMessage } from 'node:http'
+import type { Fields, Reply } from './reply.ts'
+import { sendReply } from './send-reply.ts'
+
+/** How many requests may be answered at one time. Services may share a counter. */
+export interface RequestLimit {
+  readonly counter: { inFlight: number }
+  readonly most: number
+}
+
+export interface Service {
+  readonly log: Log
+  /** null: its requests are neither counted nor refused. */
+  readonly limit: RequestLimit | null
+  /** What each of its answers carries: the fields that name the request. */
+  readonly fields: (subject: Subject) => Fields
+  /** An error as this service says it. */
+  readonly failure: (fault: Fault, subject: Subject) => Reply
+  /**
+   * Counts and logs what was answered: `bytes` of the body were handed to the socket, after `ms` milliseconds.
+   * `reason` is the parser's, where it refused.
+   */
+  readonly record: (request: Recorded, status: number, bytes: number, ms: number, reason?: string) => void
+}
+
+/** What is known of a request when it is over. */
+export type Recorded = Pick<Exchange, 'id' | 'method' | 'url' | 'operation' | 'user' | 'disk'>
+
+/** Throws a Fault for what the client is told; anything else is a bug, and the client is told InternalError. */
+export type Handle = (exchange: Exchange) => Reply | Promise<Reply>
+
+/** Answers a request, come what may. */
+export async function respond(
+  service: Service,
+  request: IncomingMessage,
+  response: DirectResponse,
+  handle: Handle,
+): Promise<void> {
+  const started = performance.now()
+  const { limit } = service
+  const exchange = new Exchange(request, response)
+  let reply: Reply
+  if (limit !== null) limit.counter.inFlight++
+  try {
+    exchange.takeId()
+    if (limit !== null && limit.counter.inFlight > limit.most) throw new Fault('SlowDown')
+    if (response.expectation === 'other') throw new Fault('ExpectationFailed')
+    // RFC 9112, 3.2.
+    if (!exchange.headers.has('host') && request.httpVersion !== '1.0')
+      throw new Fault('BadRequest', 'The Host header is missing.')
+    const replied = handle(exchange)
+    reply = replied instanceof Promise ? await replied : replied
+  } catch (thrown) {
+    reply = service.failure(faultOf(thrown, service, exchange), exchange)
+  }
+  if (exchange.method === 'HEAD' && typeof reply.body === 'string') reply = { ...reply, body: null }
+  let bytes = 0
+  try {
+    const sent = sendReply(exchange, service.fields(exchange), reply)
+    bytes = typeof sent === 'number' ? sent : await sent
+  } catch (thrown) {
+    bug(thrown, service, exchange)
+    response.destroy()
+  }
+  if (limit !== null) limit.counter.inFlight--
+  const ms = Math.round((performance.now() - started) * 1000) / 1000
+  service.record(exchange, reply.status, bytes, ms)
+}
+
+/** What was thrown, as a Fault. */
+function faultOf(thrown: unknown, service: Service, exchange: Exchange): Fault {
+  if (thrown instanceof Fault) return thrown
+  bug(thrown, service, exchange)
+  return new Fault('InternalError')
+}
+
+const bug = (thrown: unknown, { log }: Service, { id, operation }: Exchange): void =>
+  log.error('bug', { id, operation, error: thrown })

@@ -1,0 +1,11 @@
+/** One log line a request, and its place in the figures. */
+import type { Log } from '../../lib/log.ts'
+import type { Tally } from '../metrics/tally.ts'
+import type { Service } from './pipeline.ts'
+
+export const recordRequests =
+  (log: Log, tally: Tally): Service['record'] =>
+  ({ id, method, operation, user, disk }, status, bytes, ms, reason) => {
+    tally.count(disk, operation, status, bytes, ms)
+    log.info('request', { id, disk, user, operation: operation ?? method, status, bytes, ms, reason })
+  }
