@@ -4,7 +4,7 @@
  */
 import type { Sample } from '../metrics/catalogue.ts'
 import * as schema from './schema.ts'
-import type { Parse } from '../../lib/parse.ts'
+import type { Parse } from '../../lib/json-values.ts'
 
 interface Row<Input, Answer> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
