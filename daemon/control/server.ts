@@ -152,7 +152,11 @@ const jsonReply = (status: number, envelope: Envelope<unknown>, fields?: Fields)
   textReply(status, 'application/json; charset=utf-8', JSON.stringify(envelope), fields)
 
 const failure = (fault: Fault, { id: requestId }: Subject): Reply =>
-  jsonReply(fault.status, { success: false, error: fault.message, code: fault.code, requestId }, fault.headers)
+  jsonReply(
+    fault.status,
+    { success: false, error: fault.message, code: fault.code, requestId },
+    fault.headers,
+  )
 
 const recordIn =
   (log: Daemon['log']): Service['record'] =>
