@@ -26,6 +26,7 @@ import { listenForMetrics } from './control/metrics-listener.ts'
 import { MountStates } from './control/mount-states.ts'
 import { Publisher, type Snapshot } from './control/publisher.ts'
 import { createControlServer } from './control/server.ts'
+import type { Listener } from './http/listener.ts'
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
 import type { ProcessView } from './processes/process-view.ts'
 import { servePrimary } from './processes/serve-primary.ts'
@@ -34,7 +35,7 @@ const mounts = new MountStates()
 let processes: readonly ProcessView[] = []
 let publisher: Publisher | undefined
 let store: Store | undefined
-let server: Server | undefined
+let server: Listener | undefined
 let metrics: Server | undefined
 let figureCollector: FigureCollector | undefined
 /** From when the primary hears that we are ready; before, it passes no question on. */
@@ -168,7 +169,7 @@ const reachable = ({ host, port }: ListenAddress): ListenAddress =>
 const longestSocketPath = 107
 
 /** Listens on `path`, for its owner alone. A socket that a killed daemon left there is removed. */
-async function listenOn(server: Server, path: string): Promise<void> {
+async function listenOn(server: Listener, path: string): Promise<void> {
   const length = Buffer.byteLength(path)
   if (length > longestSocketPath) {
     throw new Fault(

@@ -45,6 +45,8 @@ servePrimary<ToWorker, FromWorker>('worker', {
         return keyring
       },
       roots,
+      control,
+      mounts,
       log,
       tally,
       config,

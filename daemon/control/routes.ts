@@ -3,7 +3,7 @@
  * is typed by the same table. docs/control-api.md is tested against it.
  */
 import type { Sample } from '../metrics/catalogue.ts'
-import type { Parse } from '../../lib/parse.ts'
+import type { Parse } from '../../lib/json-values.ts'
 import type { Permission } from './caller.ts'
 import * as schema from './schema.ts'
 

@@ -1,5 +1,5 @@
 /** A change of the tree as it crosses IPC, which is JSON and knows neither bigint nor bytes. */
-import { brand, object, type Parse } from '../../lib/parse.ts'
+import { brand, object, type Parse } from '../../lib/json-values.ts'
 import type { Change } from '../../mount/engine.ts'
 
 export interface ChangeRecord {

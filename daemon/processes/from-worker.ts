@@ -3,7 +3,7 @@
  * to control it is a stranger, and nothing is taken to be in its messages, or of any size, before it was looked at.
  */
 import { catalogue, type FaultCode } from '../../lib/errors.ts'
-import { brand, object, oneOf, text, whole, type Parse } from '../../lib/parse.ts'
+import { brand, object, oneOf, text, whole, type Parse } from '../../lib/json-values.ts'
 import { bounds, type S3Figures } from '../metrics/tally.ts'
 import { mostChanges, parseChangeRecord } from './change-record.ts'
 import type { FromWorker } from './messages.ts'

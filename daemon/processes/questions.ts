@@ -3,7 +3,7 @@
  * not answered. Control has one handler a row (control/answers.ts).
  */
 import { parseDiskId } from '../../lib/disk.ts'
-import { brand, object, tags, type Parse } from '../../lib/parse.ts'
+import { brand, object, tags, type Parse } from '../../lib/json-values.ts'
 
 interface Row<Question, Answer> {
   /** Checks what was asked: a worker talks to strangers, and may have been taken over by one. */
