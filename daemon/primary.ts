@@ -1,7 +1,7 @@
 /**
  * The process that the others hang from. It holds the lock on the state directory and the S3 listening socket,
- * starts control, the S3 workers and the mounts, starts again what crashes, and passes on what control says.
- * It parses nothing that comes from outside and opens no store, so that there is little in it to go wrong.
+ * starts control, the S3 workers and the mounts, starts again what crashes, and passes on what they say to each
+ * other. It parses nothing that comes from outside and opens no store, so that there is little in it to go wrong.
  *
  * Started: lock, socket, control, workers, mounts. Stopped: the same in reverse.
  */
