@@ -151,7 +151,10 @@ async function release(): Promise<void> {
 
 const shown = ({ pid, command, path }: ReturnType<typeof usersOf>[number]) => `${command} (${pid}): ${path}`
 
-/** Unmounts as soon as nobody uses it any more, lazily after half of `drain` milliseconds, and says who was in the way. */
+/**
+ * Unmounts as soon as nobody uses it any more, lazily after half of `drain` milliseconds, and says who was in
+ * the way.
+ */
 async function stop(drain: number): Promise<void> {
   const deadline = Date.now() + drain / 2
   // Leaving in the middle of mount(2) or umount(2) would leave a dead mount behind.

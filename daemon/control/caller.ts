@@ -2,8 +2,8 @@
 import type { DiskId } from '../../lib/disk.ts'
 
 /**
- * From little to much; who has one has those before it. `read`: see. `disk`: use a disk and change it: mount, share, users,
- * settings. `admin`: make and remove disks and keys, and all the rest.
+ * From little to much; who has one has those before it. `read`: see. `disk`: use a disk and change it: mount,
+ * share, users, settings. `admin`: make and remove disks and keys, and all the rest.
  */
 export const permissions = ['read', 'disk', 'admin'] as const
 export type Permission = (typeof permissions)[number]

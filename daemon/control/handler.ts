@@ -3,7 +3,7 @@ import type { Caller } from './caller.ts'
 import type { Daemon } from './daemon.ts'
 import type { AnswerOf, InputOf, RouteName } from './routes.ts'
 
-/** The `:id` and `:type` of a route's path. Of a route of one disk, `id` is the disk's id, whatever it was called by. */
+/** The `:id` and `:type` of a route's path. Where the route is about one disk, `id` is its id even if it was called by alias. */
 export type Params = Readonly<Record<string, string>>
 
 /** One request of a caller who may make it. */

@@ -17,8 +17,8 @@ export class ControlAsker {
   }
 
   /**
-   * Throws the Fault that control answered with, or ServiceUnavailable where control is away, restarts meanwhile or takes
-   * too long: what was asked for may have been done all the same.
+   * Throws the Fault that control answered with, or ServiceUnavailable where control is away, restarts
+   * meanwhile or takes too long: what was asked for may have been done all the same.
    */
   ask<N extends QuestionName>(name: N, question: QuestionOf<N>): Promise<AnswerTo<N>> {
     const id = randomUUID()

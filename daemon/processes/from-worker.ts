@@ -1,6 +1,6 @@
 /**
- * What a worker says, checked. It alone reads from the network, so whoever may have taken it over is a stranger to the
- * primary and to control: no member of its messages is believed to be there, or of any size, until it was looked at.
+ * What a worker says, checked. It reads from the network, so somebody may have taken it over: to the primary and
+ * to control it is a stranger, and nothing is taken to be in its messages, or of any size, before it was looked at.
  */
 import { catalogue, type FaultCode } from '../../lib/errors.ts'
 import { brand, object, oneOf, text, whole, type Parse } from '../../lib/json-values.ts'

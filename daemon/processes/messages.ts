@@ -100,8 +100,8 @@ export type FromControl =
   | Failed
   | { readonly type: 'publish'; readonly doors: DoorRecord; readonly mounts: readonly MountRecord[] }
   /**
-   * Ends the mount unless somebody uses it, or in any case when it is forced: answered by a report, `unmounted` or `busy`. A mount that a
-   * publication leaves out ends in any case.
+   * Ends the mount unless somebody uses it, or in any case when it is forced: answered by a report, `unmounted`
+   * or `busy`. A mount that a publication leaves out ends in any case.
    */
   | { readonly type: 'unmount'; readonly diskId: DiskId; readonly force: boolean }
   | Measure
@@ -131,7 +131,7 @@ export type ToMount =
   /** Unmount and exit, or report `busy` and go on. */
   | { readonly type: 'unmount' }
   | Measure
-  /** Tell the kernel of these, wherever they are, and answer `told`. Disks may nest: most of them may be another disk's alone. */
+  /** Tell the kernel of these and answer `told`. Since disks may nest all mounts hear it: a name may be in none of this one. */
   | { readonly type: 'changed'; readonly id: number; readonly changes: readonly ChangeRecord[] }
   | Stop
 

@@ -4,7 +4,7 @@ import type { ToMount } from './messages.ts'
 
 /** Milliseconds for an answer: a mount whose disk hangs doesn't answer, and holds nobody up for longer. */
 const patience = 2_000
-/** Notices without an answer, after which no more are sent: a mount that hangs for hours must not fill our memory. */
+/** Notices without an answer, after which no more are sent: a mount that hangs for hours must not fill memory. */
 const mostOpen = 1_000
 
 export class MountNotices {

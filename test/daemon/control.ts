@@ -17,8 +17,8 @@ const child = fork(fileURLToPath(new URL('../../daemon/control.js', import.meta.
 const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
 const say = (message: ToControl) => child.send(message)
 t.teardown(async () => {
-  say({ type: 'stop', drain: 100 })
-  t.equal(await ended, 0)
+  child.kill('SIGKILL')
+  await ended
   rmSync(state, { recursive: true, force: true })
 })
 
@@ -118,4 +118,9 @@ t.test('a worker that says what none of ours would is refused, and changes nothi
   for (const [name, question, code] of cases)
     t.match(await ask(name, question), { fault: { code } }, `${name} ${question}`)
   t.same(await tagsOf(diskId), before)
+})
+
+t.test('told to stop, it ends', async (t) => {
+  say({ type: 'stop', drain: 100 })
+  t.equal(await ended, 0)
 })

@@ -1,6 +1,6 @@
 /**
- * What a worker of a real daemon asks of control and has the mounts told, all the way through the primary. The worker's
- * voice is the test's (fixtures/taken-over-worker.ts), so that the worker may also be one that somebody took over.
+ * What a worker of a real daemon asks of control and has the mounts told, all the way through the primary. The
+ * worker's voice is the test's (fixtures/taken-over-worker.ts), so that it may also be one that somebody took over.
  */
 import { once } from 'node:events'
 import {
