@@ -4,7 +4,7 @@
  * An engine is given a description of the disk, not a file system, because it may run its file system in
  * threads of its own: JavaScript objects don't cross them, a description does.
  */
-import type { DiskSource } from './disk-source.ts'
+import type { DiskSource } from './disk/source.ts'
 
 export type EngineName = 'kernel' | 'fuse-native'
 

@@ -2,7 +2,7 @@
 import { Fault } from '../lib/errors.ts'
 import type { Engine, EngineName } from './engine.ts'
 import { kernelEngine } from './kernel/engine.ts'
-import { fuseNativeEngine } from './native.ts'
+import { fuseNativeEngine } from './native/engine.ts'
 
 export const engines: readonly Engine[] = [kernelEngine, fuseNativeEngine]
 

@@ -17,9 +17,9 @@
  * not judged here: the kernel does it (default_permissions) with the attributes that we answer. The caller
  * decides whose a new file is.
  */
+import type { CString } from '../lib/sys/libc.ts'
 import type { MutableStat } from '../lib/sys/stat.ts'
 import type { StatFs } from '../lib/sys/statfs.ts'
-import type { CString } from '../lib/sys/libc.ts'
 
 /** Minted by the file system, from 1; counted by lookup and forget; never reused while it is mounted. */
 export type NodeId = number & { readonly brand: 'NodeId' }
@@ -136,19 +136,12 @@ export interface DirectorySink {
   add(directoryEntry: DirectoryEntry, entry: Entry | null): void
 }
 
-export interface Filesystem {
-  /** Whether writes are refused with EROFS, whatever the engine's own mount flags say. */
-  readonly readOnly: boolean
-
-  // -- names ----------------------------------------------------------------------------------------------
-
+/** Names: looking up and forgetting, making, removing and renaming. */
+export interface NameOperations {
   /** stat(2), open(2), anything that walks a path. -ENOENT: no such name. Counts one lookup. */
   lookup(parent: NodeId, name: Name, entry: Entry): number
   /** The kernel drops a node from its cache: gives `count` lookups back. Unknown nodes are ignored. */
   forget(node: NodeId, count: number): void
-  /** readlink(2): the target's length; its bytes go to buffer[start, start + length), cut off there. */
-  readlink(node: NodeId, buffer: Uint8Array, start: number, length: number): number
-  symlink(parent: NodeId, name: Name, target: CString, caller: Caller | null, entry: Entry): number
   /** mknod(2), mkfifo(3), bind(2) of a unix socket. `mode` holds type and permissions; `rdev` as makedev(3) packs it. */
   mknod(parent: NodeId, name: Name, mode: number, rdev: bigint, caller: Caller | null, entry: Entry): number
   mkdir(parent: NodeId, name: Name, mode: number, caller: Caller | null, entry: Entry): number
@@ -164,11 +157,19 @@ export interface Filesystem {
     flags: number,
     caller: Caller | null,
   ): number
+}
+
+/** Symbolic and hard links. */
+export interface LinkOperations {
+  /** readlink(2): the target's length; its bytes go to buffer[start, start + length), cut off there. */
+  readlink(node: NodeId, buffer: Uint8Array, start: number, length: number): number
+  symlink(parent: NodeId, name: Name, target: CString, caller: Caller | null, entry: Entry): number
   /** link(2). `entry` is the node that was linked, with its new link count; counts one lookup. */
   link(node: NodeId, toParent: NodeId, toName: Name, caller: Caller | null, entry: Entry): number
+}
 
-  // -- attributes -----------------------------------------------------------------------------------------
-
+/** Attributes, and what the whole file system has. */
+export interface AttributeOperations {
   /** stat(2), fstat(2). Through `handle` when it isn't NO_HANDLE, which is what open but unlinked files need. */
   getattr(node: NodeId, handle: HandleId, attributes: Attributes): number
   /** chmod, chown, truncate, utimensat and their f-variants; all changes of one call, in the order of the SET bits. */
@@ -188,9 +189,10 @@ export interface Filesystem {
   access(node: NodeId, mask: number, caller: Caller | null): number
   /** statvfs(3), df(1). */
   statfs(node: NodeId, statfs: StatFs): number
+}
 
-  // -- extended attributes --------------------------------------------------------------------------------
-
+/** Extended attributes. */
+export interface ExtendedAttributeOperations {
   /** The value's length; `length` 0 asks for it alone. -ENODATA: none. -ERANGE: `length` is too small. */
   getxattr(node: NodeId, name: CString, buffer: Uint8Array, start: number, length: number): number
   /** The length of all names, a NUL after each. `length` 0 asks for it alone. */
@@ -206,9 +208,10 @@ export interface Filesystem {
     caller: Caller | null,
   ): number
   removexattr(node: NodeId, name: CString, caller: Caller | null): number
+}
 
-  // -- files ----------------------------------------------------------------------------------------------
-
+/** Opening and closing files. */
+export interface FileOperations {
   /** `flags`: O_* of open(2) as the program gave them, O_TRUNC acted upon; O_CREAT, O_EXCL and O_DIRECT are ignored. */
   open(node: NodeId, flags: number, caller: Caller | null, opened: Opened): number
   /** open(2) with O_CREAT where lookup said ENOENT. Without O_EXCL a file that came meanwhile is opened. */
@@ -230,10 +233,6 @@ export interface Filesystem {
     entry: Entry,
     opened: Opened,
   ): number
-  /** pread(2) into buffer[start, start + length): the bytes read, fewer only at the end of the file. */
-  read(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number
-  /** pwrite(2) of buffer[start, start + length): the bytes written. */
-  write(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number
   /**
    * close(2) of one descriptor; several may share the handle. Says what the host says of late write errors; -ENOSYS
    * where it never has any, so that nobody needs to ask again.
@@ -241,8 +240,17 @@ export interface Filesystem {
   flush(handle: HandleId): number
   /** The last close. Always succeeds. */
   release(handle: HandleId): void
+}
+
+/** What is behind a handle: its bytes, and getting them to the disk. */
+export interface DataOperations {
+  /** pread(2) into buffer[start, start + length): the bytes read, fewer only at the end of the file. */
+  read(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number
+  /** pwrite(2) of buffer[start, start + length): the bytes written. */
+  write(handle: HandleId, offset: number, buffer: Uint8Array, start: number, length: number): number
   /** fsync(2), or fdatasync(2) with `dataOnly`. */
   fsync(handle: HandleId, dataOnly: boolean): number
+  fsyncdir(handle: HandleId, dataOnly: boolean): number
   /** fallocate(2), its modes too. */
   fallocate(handle: HandleId, mode: number, offset: number, length: number): number
   /** lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4): the offset. -ENXIO: past the end. */
@@ -256,9 +264,10 @@ export interface Filesystem {
     length: number,
     flags: number,
   ): number
+}
 
-  // -- directories ----------------------------------------------------------------------------------------
-
+/** Open directories. */
+export interface DirectoryOperations {
   opendir(node: NodeId, caller: Caller | null, opened: Opened): number
   /**
    * Entries from `offset` on (0, or the offset of an entry that was given out: it stays valid as the host's
@@ -267,10 +276,19 @@ export interface Filesystem {
    */
   readdir(handle: HandleId, offset: bigint, withNodes: boolean, sink: DirectorySink): number
   releasedir(handle: HandleId): void
-  fsyncdir(handle: HandleId, dataOnly: boolean): number
+}
 
-  // -- the whole ------------------------------------------------------------------------------------------
-
+export interface Filesystem
+  extends
+    NameOperations,
+    LinkOperations,
+    AttributeOperations,
+    ExtendedAttributeOperations,
+    FileOperations,
+    DataOperations,
+    DirectoryOperations {
+  /** Whether writes are refused with EROFS, whatever the engine's own mount flags say. */
+  readonly readOnly: boolean
   /** A descriptor of the root, for syncfs(2): the caller's to close. Minus the errno: none. */
   openRoot(): number
   /**

@@ -3,9 +3,9 @@
  * sends the device's descriptor over a socket) where we are an ordinary user.
  */
 import { spawnSync } from 'node:child_process'
+import { receiveDescriptor, socketPair } from '../../lib/sys/descriptor-passing.ts'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { must } from '../../lib/sys/libc.ts'
-import { receiveDescriptor, socketPair } from '../../lib/sys/descriptor-passing.ts'
 import { MNT, mount, MS, umount2, UMOUNT_NOFOLLOW } from '../../lib/sys/mount.ts'
 import { close } from '../../lib/sys/open.ts'
 import type { MountOptions } from '../engine.ts'

@@ -11,9 +11,9 @@ import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { S } from '../../lib/sys/stat.ts'
 import type { HandleId, NodeId, Opened } from '../filesystem.ts'
 import { closeBacking, openBacking } from './device.ts'
-import { FOPEN } from './flags.ts'
-import type { openOut } from './structs.ts'
-import type { ValueOf } from './wire.ts'
+import { FOPEN } from './protocol/flags.ts'
+import type { openOut } from './protocol/structs.ts'
+import type { ValueOf } from './protocol/wire.ts'
 
 interface Backing {
   /** 0: not passed through while it stays open. */

@@ -6,10 +6,10 @@
  * The groups come from /proc, as FUSE doesn't send them. They are read anew for each call: a process may
  * change them, and root, whom they don't matter for, never pays for it.
  */
-import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { setfsgid, setfsuid, setgroups, umask, unshareUmask } from '../../lib/sys/identity.ts'
+import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { read } from '../../lib/sys/stream.ts'
-import type { Credentials } from '../credentials.ts'
+import type { Credentials } from '../disk/credentials.ts'
 import type { Caller } from '../filesystem.ts'
 
 const none: readonly number[] = []

@@ -3,7 +3,7 @@ import { errno } from '../../lib/sys/errno.ts'
 import { IOR, IOW, ioctl } from '../../lib/sys/ioctl.ts'
 import { close, O, openat2, AT_FDCWD } from '../../lib/sys/open.ts'
 import { read, write } from '../../lib/sys/stream.ts'
-import { backingMap } from './structs.ts'
+import { backingMap } from './protocol/structs.ts'
 
 /** linux/fuse.h */
 const MAGIC = 229

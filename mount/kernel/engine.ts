@@ -7,23 +7,22 @@ import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { close } from '../../lib/sys/open.ts'
 import { exitNow } from '../../lib/sys/process.ts'
 import { deviceRefusal } from '../device-refusal.ts'
-import type { DiskSource } from '../disk-source.ts'
+import type { DiskSource } from '../disk/source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import { attach, detach } from './attach.ts'
-import { validity } from './codec.ts'
-import { notifyEntries } from './notify.ts'
 import { Figures, USAGE } from './figures.ts'
 import { LaneThreads } from './lane-threads.ts'
 import { laneMemory } from './lanes.ts'
-import { OPCODES } from './opcode.ts'
 import { lockWaitBytes } from './lock-waits.ts'
-import { opcodeName } from './opcodes.ts'
-import { readFurtherAhead } from './read-ahead.ts'
+import { notifyEntries } from './notify.ts'
 import { printLine } from './print-line.ts'
+import { validity } from './protocol/codec.ts'
+import { opcodeName, OPCODES } from './protocol/opcode-numbers.ts'
+import { readFurtherAhead } from './read-ahead.ts'
 import {
   maxTransfer,
   type FromThread,
-  type KnockerStart,
+  type WakerStart,
   type LockStart,
   type ThreadStart,
   type ToThread,
@@ -57,9 +56,9 @@ class KernelSession implements MountSession {
   readonly #figures: readonly Figures[]
   readonly #passthrough: boolean
   /** Started when it is first needed. */
-  #knocker: Worker | null = null
+  #waker: Worker | null = null
   #lockThread: Worker | null = null
-  readonly #knocks = new SharedArrayBuffer(4)
+  readonly #wakeups = new SharedArrayBuffer(4)
   #nextQuestion = 1
   readonly #questions = new Map<number, Question>()
 
@@ -121,7 +120,7 @@ class KernelSession implements MountSession {
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
         // Until a thread that hangs in a call is gone, the process can't end as usual.
-        const others = [this.#knocker, this.#lockThread].map((thread) => thread?.terminate())
+        const others = [this.#waker, this.#lockThread].map((thread) => thread?.terminate())
         void Promise.all([laneThreads.end(), ...others]).then(() => {
           close(device)
           process.off('exit', leave)
@@ -191,7 +190,7 @@ class KernelSession implements MountSession {
     this.#questions.set(id, { resolve, reject })
     const question: ToThread = { type: 'resolve', id, directories }
     this.#worker.postMessage(question)
-    this.#knock()
+    this.#wake()
     try {
       return await promise
     } finally {
@@ -199,12 +198,12 @@ class KernelSession implements MountSession {
     }
   }
 
-  #knock(): void {
-    if (this.#knocker === null) {
-      const workerData: KnockerStart = { mountpoint: this.mountpoint, knocks: this.#knocks }
-      this.#knocker = new Worker(new URL('./knocker.js', import.meta.url), { workerData })
+  #wake(): void {
+    if (this.#waker === null) {
+      const workerData: WakerStart = { mountpoint: this.mountpoint, wakeups: this.#wakeups }
+      this.#waker = new Worker(new URL('./waker.js', import.meta.url), { workerData })
     }
-    const word = new Int32Array(this.#knocks)
+    const word = new Int32Array(this.#wakeups)
     Atomics.add(word, 0, 1)
     Atomics.notify(word, 0)
   }

@@ -4,11 +4,11 @@ import { emptyStat } from '../../lib/sys/stat.ts'
 import { emptyStatFs } from '../../lib/sys/statfs.ts'
 import { noChanges, type Entry, type Filesystem, type HandleId, type Opened } from '../filesystem.ts'
 import type { Backings } from './backings.ts'
-import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './codec.ts'
-import { DirentPacker } from './dirent.ts'
 import type { HostLocks } from './host-locks.ts'
 import { Job } from './job.ts'
 import { DEFERRED, type Lanes } from './lanes.ts'
+import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './protocol/codec.ts'
+import { DirentPacker } from './protocol/dirent.ts'
 import { call } from './waiting-calls.ts'
 
 export interface Limits {
@@ -44,8 +44,8 @@ export class Exchange {
   lanes: Lanes | null = null
   /** null: locks are the kernel's. */
   locks: HostLocks | null = null
-  /** Called by STATFS, which is how our own process knocks at a thread that waits in read(2). */
-  onKnock: () => void = () => {}
+  /** Called by STATFS: our own process asks for it to have a thread that waits in read(2) look up. */
+  onWake: () => void = () => {}
 
   constructor(filesystem: Filesystem, backings: Backings, valid: Validity, limits: Limits) {
     this.filesystem = filesystem

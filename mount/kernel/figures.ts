@@ -1,5 +1,5 @@
 /** What one thread of a mount has done, in shared memory: that thread alone writes it, any may read. */
-import { OPCODES } from './opcode.ts'
+import { OPCODES } from './protocol/opcode-numbers.ts'
 
 /** Places in `usage`. Only the serving thread has more than the bytes. */
 export const USAGE = {

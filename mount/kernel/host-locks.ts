@@ -13,14 +13,14 @@ import { errno } from '../../lib/sys/errno.ts'
 import { accessOf, F, lockRange, lockWhole, locksOf, testRange, type RangeLock } from '../../lib/sys/lock.ts'
 import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import type { Filesystem, HandleId, NodeId } from '../filesystem.ts'
-import type { Request } from './codec.ts'
-import { LK_FLOCK } from './flags.ts'
 import { now } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
 import { emptyWait, type LockWaits } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
-import type { fileLock, lkIn } from './structs.ts'
-import { Malformed, type ValueOf } from './wire.ts'
+import type { Request } from './protocol/codec.ts'
+import { LK_FLOCK } from './protocol/flags.ts'
+import type { fileLock, lkIn } from './protocol/structs.ts'
+import { Malformed, type ValueOf } from './protocol/wire.ts'
 
 type LockRequest = ValueOf<typeof lkIn>
 type FileLock = ValueOf<typeof fileLock>

@@ -2,12 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { emptyStat } from '../../lib/sys/stat.ts'
-import { Reply } from './codec.ts'
 import { writeReply } from './device.ts'
 import { Figures, USAGE } from './figures.ts'
-import { CLOSE, type Job } from './job.ts'
 import { JobQueue, now } from './job-queue.ts'
+import { CLOSE, type Job } from './job.ts'
 import { printLine } from './print-line.ts'
+import { Reply } from './protocol/codec.ts'
 import { RequestBuffers } from './request-buffers.ts'
 import { maxTransfer, type FromThread, type LaneStart } from './thread-messages.ts'
 import { abandon, call } from './waiting-calls.ts'
@@ -17,7 +17,7 @@ const queue = new JobQueue(memory.jobs)
 const buffers = new RequestBuffers(memory.buffers)
 const figures = new Figures(shared, thread)
 const reply = new Reply(maxTransfer)
-const desk = {
+const context = {
   request: { bytes: reply.bytes },
   reply,
   entry: { attributes: emptyStat() },
@@ -29,8 +29,8 @@ const traceReply = trace ? (await import('./trace.ts')).traceReply : null
 
 function attempt(job: Job): number {
   try {
-    if (job.buffer >= 0) desk.request.bytes = buffers.at(job.buffer)
-    return call(job, desk)
+    if (job.buffer >= 0) context.request.bytes = buffers.at(job.buffer)
+    return call(job, context)
   } catch (thrown) {
     const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
     parentPort?.postMessage({ type: 'fault', text } satisfies FromThread)
@@ -46,8 +46,8 @@ function act(job: Job): void {
   queue.took(job.opcode, ended - began)
   if (job.opcode === CLOSE) return
   figures.count(job.opcode, ended - job.given)
-  figures.usage[USAGE.bytesRead] = desk.bytesRead
-  figures.usage[USAGE.bytesWritten] = desk.bytesWritten
+  figures.usage[USAGE.bytesRead] = context.bytesRead
+  figures.usage[USAGE.bytesWritten] = context.bytesWritten
   if (traceReply !== null) printLine(traceReply(job, reply, result, ended - job.given))
   const written = writeReply(job.device, reply.bytes, reply.seal(job, result))
   // Nobody waits for it any more, or the mount is gone.

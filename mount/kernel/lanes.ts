@@ -8,10 +8,10 @@
  * there, slow calls are made where they arrived.
  */
 import { close } from '../../lib/sys/open.ts'
-import type { Request } from './codec.ts'
-import { CLOSE, Job } from './job.ts'
 import { JobQueue, now } from './job-queue.ts'
-import { WRITE } from './opcode.ts'
+import { CLOSE, Job } from './job.ts'
+import type { Request } from './protocol/codec.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
 import { RequestBuffers } from './request-buffers.ts'
 import { abandon } from './waiting-calls.ts'
 
@@ -81,8 +81,8 @@ export class Lanes {
     job.uniqueHigh = request.uniqueHigh
     job.device = request.device
     job.given = now()
-    job.buffer = job.opcode === WRITE ? request.buffer : -1
-    if (job.opcode !== WRITE) return this.#put(job)
+    job.buffer = job.opcode === OPCODE.WRITE ? request.buffer : -1
+    if (job.opcode !== OPCODE.WRITE) return this.#put(job)
     const next = request.buffer < 0 ? -1 : this.#buffers.take()
     if (next < 0) return false
     if (!this.#put(job)) {

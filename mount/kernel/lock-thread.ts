@@ -7,14 +7,14 @@ import { workerData } from 'node:worker_threads'
 import { errno } from '../../lib/sys/errno.ts'
 import { lockRange, lockWhole } from '../../lib/sys/lock.ts'
 import { Ticker } from '../../lib/sys/ticker.ts'
-import { Reply } from './codec.ts'
 import { writeReply } from './device.ts'
 import { Figures } from './figures.ts'
 import { now } from './job-queue.ts'
 import { LockWaiters, type LockWait } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
-import { SETLKW } from './opcode.ts'
 import { printLine } from './print-line.ts'
+import { Reply } from './protocol/codec.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
 import type { LockStart } from './thread-messages.ts'
 
 /** Milliseconds. */
@@ -35,9 +35,9 @@ function answer(place: number, wait: LockWait, result: number): void {
   waiters.answered(place)
   if (result === 0) invalidateAttributes(wait.device, wait.node)
   const nanoseconds = now() - wait.given
-  figures.count(SETLKW, nanoseconds)
+  figures.count(OPCODE.SETLKW, nanoseconds)
   if (traceReply !== null) {
-    printLine(traceReply({ ...wait, opcode: SETLKW }, reply, result, nanoseconds))
+    printLine(traceReply({ ...wait, opcode: OPCODE.SETLKW }, reply, result, nanoseconds))
   }
   writeReply(wait.device, reply.bytes, reply.seal(wait, result))
 }

@@ -2,11 +2,11 @@
  * FUSE_NOTIFY_INVAL_*: what changed behind the kernel's back. To be called from a thread that serves no
  * requests: the kernel may wait for one that holds the directory, and that one for its answer.
  */
-import { writeReply } from './device.ts'
-import { HEADER_OUT } from './codec.ts'
-import { NOTIFY } from './flags.ts'
-import { notifyInvalEntry, notifyInvalInode, outHeader } from './structs.ts'
 import type { Change } from '../engine.ts'
+import { writeReply } from './device.ts'
+import { HEADER_OUT } from './protocol/codec.ts'
+import { NOTIFY } from './protocol/flags.ts'
+import { notifyInvalEntry, notifyInvalInode, outHeader } from './protocol/structs.ts'
 
 const buffer = Buffer.from(new ArrayBuffer(1024))
 const view = new DataView(buffer.buffer)

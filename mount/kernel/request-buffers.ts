@@ -2,7 +2,7 @@
  * Buffers that requests are read into, in memory that all threads of a mount see: so what a WRITE brings can be
  * left to another thread where it lies, while the next request is read into another buffer.
  */
-import { requestBytes } from './codec.ts'
+import { requestBytes } from './protocol/codec.ts'
 
 /** Bytes are touched, and so use memory, only where so many writes wait at one time. */
 const BUFFERS = 32

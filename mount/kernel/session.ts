@@ -4,16 +4,16 @@ import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { writeReply } from './device.ts'
 import type { Exchange } from './exchange.ts'
 import type { Figures } from './figures.ts'
-import { INIT, INIT2 } from './flags.ts'
-import type { Intake } from './intake.ts'
 import { SLOW } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
-import { negotiate, type Wishes } from './negotiate.ts'
-import { FUSE_DESTROY, FUSE_INIT } from './opcode.ts'
-import { opcodes } from './opcodes.ts'
-import { initIn, initInExt, initOut } from './structs.ts'
+import { operations } from './operations.ts'
+import { INIT, INIT2 } from './protocol/flags.ts'
+import { negotiate, type Wishes } from './protocol/negotiate.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
+import { initIn, initInExt, initOut } from './protocol/structs.ts'
+import { Malformed } from './protocol/wire.ts'
+import type { RequestReader } from './request-reader.ts'
 import { traceReply, traceRequest } from './trace.ts'
-import { Malformed } from './wire.ts'
 
 /** Where a session tells what it can't tell the kernel. */
 export interface Witness {
@@ -25,7 +25,7 @@ export interface Witness {
 }
 
 export class Session {
-  readonly #intake: Intake
+  readonly #reader: RequestReader
   readonly #x: Exchange
   readonly #wishes: Wishes
   readonly #figures: Figures
@@ -36,14 +36,14 @@ export class Session {
   #announced = false
 
   constructor(
-    intake: Intake,
+    reader: RequestReader,
     exchange: Exchange,
     wishes: Wishes,
     figures: Figures,
     witness: Witness,
     trace: boolean,
   ) {
-    this.#intake = intake
+    this.#reader = reader
     this.#x = exchange
     this.#wishes = wishes
     this.#figures = figures
@@ -53,16 +53,16 @@ export class Session {
 
   /** Serves until the kernel is done with us: 0 when unmounted, or minus the errno that ended it. */
   run(): number {
-    const intake = this.#intake
+    const reader = this.#reader
     const { request, reply } = this.#x
     for (;;) {
-      const length = intake.next(request.bytes)
+      const length = reader.next(request.bytes)
       if (length === -errno.ENODEV) return 0
       if (length < 0) return this.#destroyed ? 0 : length
-      request.device = intake.device
+      request.device = reader.device
       const answer = this.answer(length)
       if (answer === 0) continue
-      const written = writeReply(intake.device, reply.bytes, answer)
+      const written = writeReply(reader.device, reply.bytes, answer)
       if (this.#ready && !this.#announced) {
         this.#announced = true
         this.#witness.ready()
@@ -86,12 +86,12 @@ export class Session {
     }
     const began = performance.now()
     if (this.#trace) this.#witness.line(traceRequest(request))
-    const opcode = opcodes[request.opcode]
+    const operation = operations[request.opcode]
     let result: number
     try {
-      if (opcode !== undefined) result = opcode.run(x)
-      else if (request.opcode === FUSE_INIT) result = this.#init()
-      else if (request.opcode === FUSE_DESTROY) result = this.#destroy()
+      if (operation !== undefined) result = operation.run(x)
+      else if (request.opcode === OPCODE.INIT) result = this.#init()
+      else if (request.opcode === OPCODE.DESTROY) result = this.#destroy()
       else result = -errno.ENOSYS
     } catch (thrown) {
       result = -errno.EINVAL
@@ -106,7 +106,7 @@ export class Session {
     else this.#figures.count(request.opcode, nanoseconds)
     if (this.#trace) this.#witness.line(traceReply(request, reply, result, nanoseconds))
     if (result === DEFERRED) return 0
-    return opcode?.replies === false ? 0 : reply.seal(request, result)
+    return operation?.replies === false ? 0 : reply.seal(request, result)
   }
 
   #init(): number {

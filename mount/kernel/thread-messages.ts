@@ -1,8 +1,8 @@
 /** What the engine and the thread that serves its mount have in common. All of it crosses threads. */
-import type { DiskSource } from '../disk-source.ts'
+import type { DiskSource } from '../disk/source.ts'
 import type { MountOptions } from '../engine.ts'
-import type { Validity } from './codec.ts'
 import type { LaneMemory } from './lanes.ts'
+import type { Validity } from './protocol/codec.ts'
 
 /** The most bytes of data in one READ or WRITE. */
 export const maxTransfer = 1024 * 1024
@@ -43,11 +43,11 @@ export interface LaneStart {
   readonly trace: boolean
 }
 
-/** What the knocker is started with. */
-export interface KnockerStart {
+/** What the waker is started with. */
+export interface WakerStart {
   readonly mountpoint: string
-  /** One int32, which grows by one a knock. */
-  readonly knocks: SharedArrayBuffer
+  /** One int32, which grows by one each time that the thread is to be woken. */
+  readonly wakeups: SharedArrayBuffer
 }
 
 export type FromThread =
@@ -68,7 +68,7 @@ export type FromThread =
   /** The session ended: 0, or the errno that ended it. */
   | { readonly type: 'ended'; readonly errno: number }
 
-/** Looked at when somebody knocks (`Exchange.onKnock`). */
+/** Looked at when the thread is woken (`Exchange.onWake`). */
 export type ToThread = {
   readonly type: 'resolve'
   readonly id: number

@@ -1,24 +1,24 @@
 /**
  * The thread that serves a mount. It waits in read(2), does what is asked by synchronous calls and answers by
- * write(2), with no hop to another thread in between; so it hears messages only when somebody knocks, which
- * our own process does by statfs(2) on the mount.
+ * write(2), with no hop to another thread in between; so it hears messages only when a request comes, which
+ * our own process sees to by statfs(2) on the mount (waker.ts).
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
 import { statFs, emptyStatFs } from '../../lib/sys/statfs.ts'
-import { openDiskFilesystem } from '../disk-filesystem.ts'
+import { openDiskFilesystem } from '../disk/filesystem.ts'
 import { Backings } from './backings.ts'
 import { CallerCredentials } from './caller-credentials.ts'
-import { validity } from './codec.ts'
 import { Exchange } from './exchange.ts'
-import { Intake } from './intake.ts'
 import { Figures, USAGE } from './figures.ts'
 import { HostLocks } from './host-locks.ts'
 import { Lanes } from './lanes.ts'
 import { LockWaits } from './lock-waits.ts'
-import { opcodeName } from './opcodes.ts'
 import { printLine } from './print-line.ts'
+import { validity } from './protocol/codec.ts'
+import { opcodeName } from './protocol/opcode-numbers.ts'
+import { RequestReader } from './request-reader.ts'
 import { Session } from './session.ts'
 import { maxTransfer, type FromThread, type ThreadStart, type ToThread } from './thread-messages.ts'
 
@@ -47,7 +47,7 @@ exchange.birthTimes = options.birthTimes
 if (start.locks !== null) {
   exchange.locks = new HostLocks(filesystem, new LockWaits(start.locks, () => tell({ type: 'locks' })))
 }
-exchange.onKnock = () => {
+exchange.onWake = () => {
   const { nodes, handles, descriptors } = filesystem.usage()
   const { usage } = figures
   usage[USAGE.nodes] = nodes
@@ -73,9 +73,9 @@ backings.onRefusal = (refusal) => {
 const stacked = known && host.type === FS.OVERLAY
 lanes.lend(exchange.request)
 exchange.lanes = lanes
-const intake = new Intake(device)
+const reader = new RequestReader(device)
 const session = new Session(
-  intake,
+  reader,
   exchange,
   {
     locks: start.locks !== null,
@@ -105,6 +105,6 @@ const letGo = exchange.locks?.close() ?? true
 // A call that hangs has its descriptors still, which must not become another file's.
 if (lanes.stop() && letGo) {
   filesystem.close()
-  intake.close()
+  reader.close()
 }
 tell({ type: 'ended', errno: -ended })

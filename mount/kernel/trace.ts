@@ -1,11 +1,12 @@
 /** `--trace`: one readable line a request and a reply. */
 import { errnoName } from '../../lib/sys/errno.ts'
-import { HEADER_OUT, type Reply, type Request } from './codec.ts'
-import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './flags.ts'
 import { DEFERRED } from './lanes.ts'
-import { opcodeName, opcodes } from './opcodes.ts'
-import * as layout from './structs.ts'
-import type { Struct } from './wire.ts'
+import { operations } from './operations.ts'
+import { HEADER_OUT, type Reply, type Request } from './protocol/codec.ts'
+import { describeFlags, FATTR, FOPEN, INIT, INIT2, RELEASE, WRITE } from './protocol/flags.ts'
+import { OPCODE, opcodeName } from './protocol/opcode-numbers.ts'
+import * as layout from './protocol/structs.ts'
+import type { Struct } from './protocol/wire.ts'
 
 /** Fields whose bits have names, by struct. */
 const flagged: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -55,9 +56,9 @@ export function traceRequest(request: Request): string {
     `→ ${unique(request)} ${opcodeName(request.opcode)} node=${request.node}`,
     `uid=${caller.uid} gid=${caller.gid} pid=${caller.pid}`,
   ]
-  const row = opcodes[request.opcode]
+  const row = operations[request.opcode]
   let at = request.at
-  const struct = request.opcode === 26 ? layout.initIn : row?.arguments
+  const struct = request.opcode === OPCODE.INIT ? layout.initIn : row?.arguments
   if (struct) {
     words.push(readStruct(struct, request.view, at, request.end))
     at += struct.size
@@ -76,7 +77,7 @@ type Asked = Pick<Request, 'opcode' | 'uniqueLow' | 'uniqueHigh'>
 
 /** `← 18 LOOKUP nodeid=7 … 21 µs`, or the errno's name. */
 export function traceReply(request: Asked, reply: Reply, result: number, nanoseconds: number): string {
-  const row = opcodes[request.opcode]
+  const row = operations[request.opcode]
   const words = [`← ${unique(request)} ${opcodeName(request.opcode)}`]
   if (result === DEFERRED) words.push('later')
   else if (result < 0) words.push(errnoName(-result))

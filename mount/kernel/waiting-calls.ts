@@ -7,24 +7,14 @@ import { errno } from '../../lib/sys/errno.ts'
 import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } from '../../lib/sys/file.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
-import { resize } from '../change.ts'
-import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './codec.ts'
+import { resize } from '../disk/change.ts'
 import { CLOSE, type Job } from './job.ts'
-import {
-  COPY_FILE_RANGE,
-  COPY_FILE_RANGE_64,
-  FALLOCATE,
-  FSYNC,
-  FSYNCDIR,
-  READ,
-  SETATTR,
-  SYNCFS,
-  WRITE,
-} from './opcode.ts'
-import { copyFileRangeOut, writeOut } from './structs.ts'
+import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './protocol/codec.ts'
+import { OPCODE } from './protocol/opcode-numbers.ts'
+import { copyFileRangeOut, writeOut } from './protocol/structs.ts'
 
 /** What a thread has to make them with. */
-export interface Desk {
+export interface CallContext {
   readonly request: { readonly bytes: Uint8Array }
   readonly reply: Reply
   readonly entry: { readonly attributes: MutableStat }
@@ -34,11 +24,11 @@ export interface Desk {
 }
 
 /** The length of an answer, or minus the errno. */
-type Call = (job: Job, desk: Desk) => number
+type Call = (job: Job, context: CallContext) => number
 
 /** A file system may give less than there is: only a read of nothing is the end. */
-function read(job: Job, desk: Desk): number {
-  const { bytes } = desk.reply
+function read(job: Job, context: CallContext): number {
+  const { bytes } = context.reply
   let done = 0
   while (done < job.length) {
     const start = HEADER_OUT + done
@@ -47,7 +37,7 @@ function read(job: Job, desk: Desk): number {
     if (part <= 0) break
     done += part
   }
-  desk.bytesRead += done
+  context.bytesRead += done
   return done
 }
 
@@ -63,17 +53,17 @@ function inPlace(fd: number, bytes: Uint8Array, offset: number): number {
   return written
 }
 
-function write(job: Job, desk: Desk): number {
+function write(job: Job, context: CallContext): number {
   const { fd, start, length, offset } = job
-  const bytes = desk.request.bytes.subarray(start, start + length)
+  const bytes = context.request.bytes.subarray(start, start + length)
   const written = job.mode === IN_PLACE ? inPlace(fd, bytes, offset) : pwrite(fd, bytes, length, offset)
   if (written < 0) return written
-  desk.bytesWritten += written
-  return desk.reply.put(writeOut, { size: written })
+  context.bytesWritten += written
+  return context.reply.put(writeOut, { size: written })
 }
 
 /** Cuts a file to `offset`: of a large one that is in many pieces, to free the rest takes seconds. */
-function cut({ fd, offset }: Job, { reply, entry, valid }: Desk): number {
+function cut({ fd, offset }: Job, { reply, entry, valid }: CallContext): number {
   let result = resize(fd, true, offset)
   if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, entry.attributes)
   close(fd)
@@ -95,27 +85,27 @@ const closing =
 
 const calls: Readonly<Record<number, Call>> = {
   [CLOSE]: closing(() => 0),
-  [SETATTR]: cut,
-  [READ]: read,
-  [WRITE]: write,
-  [FSYNC]: sync,
-  [FSYNCDIR]: sync,
-  [SYNCFS]: closing(syncfs),
-  [FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
-  [COPY_FILE_RANGE]: (job, { reply }) => {
+  [OPCODE.SETATTR]: cut,
+  [OPCODE.READ]: read,
+  [OPCODE.WRITE]: write,
+  [OPCODE.FSYNC]: sync,
+  [OPCODE.FSYNCDIR]: sync,
+  [OPCODE.SYNCFS]: closing(syncfs),
+  [OPCODE.FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
+  [OPCODE.COPY_FILE_RANGE]: (job, { reply }) => {
     const size = copy(job)
     return size < 0 ? size : reply.put(writeOut, { size })
   },
-  [COPY_FILE_RANGE_64]: (job, { reply }) => {
+  [OPCODE.COPY_FILE_RANGE_64]: (job, { reply }) => {
     const bytes_copied = copy(job)
     return bytes_copied < 0 ? bytes_copied : reply.put(copyFileRangeOut, { bytes_copied })
   },
 }
 
-export const call: Call = (job, desk) => calls[job.opcode]?.(job, desk) ?? -errno.ENOSYS
+export const call: Call = (job, context) => calls[job.opcode]?.(job, context) ?? -errno.ENOSYS
 
 /** Those whose descriptor is their own, and closed by them. */
-const owners: ReadonlySet<number> = new Set([CLOSE, SETATTR, SYNCFS])
+const owners: ReadonlySet<number> = new Set<number>([CLOSE, OPCODE.SETATTR, OPCODE.SYNCFS])
 
 /** Lets go of a job that nobody will do. */
 export function abandon(job: Job): void {

@@ -13,7 +13,7 @@ import { parseArgs, promisify } from 'node:util'
 import { mountTable } from '../../lib/sys/mountinfo.ts'
 import { defaultMountOptions, type Engine } from '../../mount/engine.ts'
 import { kernelEngine } from '../../mount/kernel/engine.ts'
-import { fuseNativeEngine } from '../../mount/native.ts'
+import { fuseNativeEngine } from '../../mount/native/engine.ts'
 import { prepare, prepareTree, rows, treeRows } from './mount-work.ts'
 
 interface Target {

@@ -24,7 +24,7 @@ import { fallocate, lseek, SEEK } from '../../lib/sys/file.ts'
 import { F, lockRange } from '../../lib/sys/lock.ts'
 import { AT_FDCWD, O, openat2, RENAME, renameat2 } from '../../lib/sys/open.ts'
 import type { Feature } from '../../mount/engine.ts'
-import { fuseNativeEngine } from '../../mount/native.ts'
+import { fuseNativeEngine } from '../../mount/native/engine.ts'
 import { mounted } from '../fixtures/mounted.ts'
 import { lacks } from '../fixtures/posix-suite.ts'
 

@@ -1,11 +1,11 @@
 /** Operations on attributes, extended ones among them, and on what the whole file system has. */
 import { errno } from '../../../lib/sys/errno.ts'
 import { SET, NO_HANDLE, type NodeId } from '../../filesystem.ts'
-import { deviceMajor, deviceMinor, encodeDevice } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { FATTR, GETATTR_FH } from '../flags.ts'
-import { handle, SETATTR } from '../opcode.ts'
-import * as layout from '../structs.ts'
+import { deviceMajor, deviceMinor, encodeDevice, handle } from '../protocol/codec.ts'
+import { FATTR, GETATTR_FH } from '../protocol/flags.ts'
+import { OPCODE } from '../protocol/opcode-numbers.ts'
+import * as layout from '../protocol/structs.ts'
 
 export function getattr(x: Exchange): number {
   const a = x.request.take(layout.getattrIn)
@@ -44,7 +44,7 @@ export function setattr(x: Exchange): number {
   if (x.lanes !== null && (to.set & ~SET.KILL_SUIDGID) === SET.SIZE) {
     const fd = filesystem.cut(request.node, through, a.size)
     if (fd >= 0) {
-      x.job.begin(SETATTR, fd, a.size)
+      x.job.begin(OPCODE.SETATTR, fd, a.size)
       return x.slowly()
     }
   }
@@ -62,7 +62,7 @@ export const access = (x: Exchange): number =>
   x.filesystem.access(x.request.node, x.request.take(layout.accessIn).mask, x.request.caller)
 
 export function statfs(x: Exchange): number {
-  x.onKnock()
+  x.onWake()
   const s = x.statfs
   const result = x.filesystem.statfs(x.request.node, s)
   if (result < 0) return result

@@ -4,21 +4,11 @@ import { lseek as seek, SEEK } from '../../../lib/sys/file.ts'
 import { O } from '../../../lib/sys/open.ts'
 import { readCached } from '../../../lib/sys/read.ts'
 import type { Exchange } from '../exchange.ts'
-import { FSYNC_FDATASYNC, WRITE as WRITE_FLAGS } from '../flags.ts'
-import {
-  COPY_FILE_RANGE,
-  COPY_FILE_RANGE_64,
-  FALLOCATE,
-  FSYNC,
-  FSYNCDIR,
-  handle,
-  node,
-  READ,
-  SYNCFS,
-  WRITE,
-  type Handler,
-} from '../opcode.ts'
-import * as layout from '../structs.ts'
+import type { Handler } from '../operations.ts'
+import { handle, node } from '../protocol/codec.ts'
+import { FSYNC_FDATASYNC, WRITE } from '../protocol/flags.ts'
+import { OPCODE } from '../protocol/opcode-numbers.ts'
+import * as layout from '../protocol/structs.ts'
 import { call, IN_PLACE } from '../waiting-calls.ts'
 import { killPrivileges } from './attributes.ts'
 
@@ -35,9 +25,9 @@ export function read(x: Exchange): number {
     return cached
   }
   if (cached < 0 && cached !== -errno.EAGAIN && cached !== -errno.EOPNOTSUPP) return cached
-  const job = x.job.begin(READ, fd, a.offset, length)
+  const job = x.job.begin(OPCODE.READ, fd, a.offset, length)
   // A file system that can't tell whether it will wait (tmpfs, overlayfs) is asked as long as it is fast.
-  return cached === -errno.EOPNOTSUPP && x.lanes?.isSlow(READ) !== true ? call(job, x) : x.slowly()
+  return cached === -errno.EOPNOTSUPP && x.lanes?.isSlow(OPCODE.READ) !== true ? call(job, x) : x.slowly()
 }
 
 export function write(x: Exchange): number {
@@ -46,13 +36,13 @@ export function write(x: Exchange): number {
   if (filesystem.readOnly) return -errno.EROFS
   const fd = filesystem.descriptor(handle(a.fh))
   if (fd < 0) return fd
-  job.begin(WRITE, fd, a.offset, a.size)
+  job.begin(OPCODE.WRITE, fd, a.offset, a.size)
   job.start = request.data(a.size)
   // Pages of a mapping, written by whichever descriptor the kernel found, belong where they are.
   if ((a.flags & O.APPEND) === 0 && filesystem.appends(handle(a.fh))) job.mode = IN_PLACE
-  if ((a.write_flags & WRITE_FLAGS.KILL_SUIDGID) !== 0) killPrivileges(x)
+  if ((a.write_flags & WRITE.KILL_SUIDGID) !== 0) killPrivileges(x)
   // A disk that is behind with its writing holds up whoever writes more; until it does, a hand over costs more.
-  return lanes?.isSlow(WRITE) === true ? x.slowly() : call(job, x)
+  return lanes?.isSlow(OPCODE.WRITE) === true ? x.slowly() : call(job, x)
 }
 
 /** FSYNC and FSYNCDIR. */
@@ -66,13 +56,13 @@ function sync(opcode: number): Handler {
   }
 }
 
-export const fsync = sync(FSYNC)
-export const fsyncdir = sync(FSYNCDIR)
+export const fsync = sync(OPCODE.FSYNC)
+export const fsyncdir = sync(OPCODE.FSYNCDIR)
 
 export function syncfs(x: Exchange): number {
   const fd = x.filesystem.openRoot()
   if (fd < 0) return fd
-  x.job.begin(SYNCFS, fd)
+  x.job.begin(OPCODE.SYNCFS, fd)
   return x.slowly()
 }
 
@@ -83,7 +73,7 @@ export function fallocate(x: Exchange): number {
   if (fd < 0) return fd
   // Who isn't root takes set-ID bits away by this, of which the kernel, unlike with a write, says nothing.
   if (x.request.caller.uid !== 0) killPrivileges(x)
-  x.job.begin(FALLOCATE, fd, a.offset, a.length, a.mode)
+  x.job.begin(OPCODE.FALLOCATE, fd, a.offset, a.length, a.mode)
   return x.slowly()
 }
 
@@ -113,5 +103,5 @@ function copying(opcode: number): Handler {
   }
 }
 
-export const copyFileRange = copying(COPY_FILE_RANGE)
-export const copyFileRange64 = copying(COPY_FILE_RANGE_64)
+export const copyFileRange = copying(OPCODE.COPY_FILE_RANGE)
+export const copyFileRange64 = copying(OPCODE.COPY_FILE_RANGE_64)

@@ -1,7 +1,8 @@
 /** Operations on open directories. */
 import type { Exchange } from '../exchange.ts'
-import { handle, type Handler } from '../opcode.ts'
-import { openIn, openOut, readdirIn, releaseIn } from '../structs.ts'
+import type { Handler } from '../operations.ts'
+import { handle } from '../protocol/codec.ts'
+import { openIn, openOut, readdirIn, releaseIn } from '../protocol/structs.ts'
 
 export function opendir(x: Exchange): number {
   x.request.take(openIn)

@@ -1,10 +1,9 @@
 /** Operations that open and close files. */
 import { errno } from '../../../lib/sys/errno.ts'
-import { HEADER_OUT, putEntry } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { OPEN_KILL_SUIDGID, RELEASE } from '../flags.ts'
-import { handle } from '../opcode.ts'
-import { createIn, flushIn, openIn, openOut, releaseIn } from '../structs.ts'
+import { handle, HEADER_OUT, putEntry } from '../protocol/codec.ts'
+import { OPEN_KILL_SUIDGID, RELEASE } from '../protocol/flags.ts'
+import { createIn, flushIn, openIn, openOut, releaseIn } from '../protocol/structs.ts'
 import { killPrivileges } from './attributes.ts'
 
 export function open(x: Exchange): number {

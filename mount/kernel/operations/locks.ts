@@ -1,7 +1,7 @@
 /** Operations on locks, which come to us only where they are the host's (`--locks host`). */
 import { errno } from '../../../lib/sys/errno.ts'
 import type { Exchange } from '../exchange.ts'
-import { interruptIn, lkIn, lkOut } from '../structs.ts'
+import { interruptIn, lkIn, lkOut } from '../protocol/structs.ts'
 
 export function getlk(x: Exchange): number {
   const a = x.request.take(lkIn)

@@ -1,8 +1,7 @@
 /** Operations on names: looking up and forgetting, making, removing, renaming and linking. */
 import { makedev, S } from '../../../lib/sys/stat.ts'
-import { deviceMajor, deviceMinor, HEADER_OUT } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { node } from '../opcode.ts'
+import { deviceMajor, deviceMinor, HEADER_OUT, node } from '../protocol/codec.ts'
 import {
   batchForgetIn,
   forgetIn,
@@ -12,7 +11,7 @@ import {
   mknodIn,
   rename2In,
   renameIn,
-} from '../structs.ts'
+} from '../protocol/structs.ts'
 
 export function lookup(x: Exchange): number {
   const { request, filesystem, entry } = x

@@ -1,10 +1,10 @@
 /** Operations on extended attributes. */
+import { nameText } from '../../disk/nodes.ts'
 import { NO_HANDLE, SET } from '../../filesystem.ts'
-import { nameText } from '../../nodes.ts'
-import { HEADER_OUT } from '../codec.ts'
 import type { Exchange } from '../exchange.ts'
-import { SETXATTR_ACL_KILL_SGID } from '../flags.ts'
-import { getxattrIn, getxattrOut, setxattrIn, setxattrInCompat } from '../structs.ts'
+import { HEADER_OUT } from '../protocol/codec.ts'
+import { SETXATTR_ACL_KILL_SGID } from '../protocol/flags.ts'
+import { getxattrIn, getxattrOut, setxattrIn, setxattrInCompat } from '../protocol/structs.ts'
 
 /** GETXATTR and LISTXATTR: `size` 0 asks how much there is. */
 function attributeReply(x: Exchange, size: number, fill: (limit: number) => number): number {

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import t from 'tap'
 import { errno } from '../../../lib/sys/errno.ts'
-import { INIT, INIT2 } from '../../../mount/kernel/flags.ts'
-import { LEAST_MINOR, negotiate } from '../../../mount/kernel/negotiate.ts'
+import { INIT, INIT2 } from '../../../mount/kernel/protocol/flags.ts'
+import { LEAST_MINOR, negotiate } from '../../../mount/kernel/protocol/negotiate.ts'
 import { fuzzRequests } from '../../fixtures/fuzz-requests.ts'
 
 const descriptors = () => readdirSync('/proc/self/fd').length

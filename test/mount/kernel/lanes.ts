@@ -5,14 +5,14 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { detach } from '../../../mount/kernel/attach.ts'
 import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts'
-import { Request } from '../../../mount/kernel/codec.ts'
+import { detach } from '../../../mount/kernel/attach.ts'
 import { kernelEngine } from '../../../mount/kernel/engine.ts'
-import { Job } from '../../../mount/kernel/job.ts'
 import { JobQueue } from '../../../mount/kernel/job-queue.ts'
+import { Job } from '../../../mount/kernel/job.ts'
 import { laneMemory, Lanes } from '../../../mount/kernel/lanes.ts'
-import { FSYNC, READ, WRITE } from '../../../mount/kernel/opcode.ts'
+import { Request } from '../../../mount/kernel/protocol/codec.ts'
+import { OPCODE } from '../../../mount/kernel/protocol/opcode-numbers.ts'
 
 const reason = kernelEngine.unavailable() ?? (process.getuid?.() === 0 ? null : 'mounting here needs root')
 const only = { skip: reason ?? false }
@@ -70,15 +70,15 @@ t.test('jobs are taken in order, each once, and none after the end', async (t) =
   const queue = new JobQueue(new SharedArrayBuffer(JobQueue.bytes))
   const job = new Job()
   let put = 0
-  while (queue.put(job.begin(FSYNC, put))) put++
+  while (queue.put(job.begin(OPCODE.FSYNC, put))) put++
   t.equal(put, 1024, 'it is bounded')
   const taken = new Job()
   for (let fd = 0; fd < 1000; fd++) t.ok(queue.claim(taken) && taken.fd === fd)
   // Round its end, with the fields that a job has.
-  for (let fd = 0; fd < 500; fd++) t.ok(queue.put(job.begin(READ, fd, 2 ** 52 + 1, 4096)))
+  for (let fd = 0; fd < 500; fd++) t.ok(queue.put(job.begin(OPCODE.READ, fd, 2 ** 52 + 1, 4096)))
   for (let fd = 1000; fd < 1024; fd++) t.ok(queue.claim(taken) && taken.fd === fd)
   t.ok(queue.claim(taken))
-  t.match(taken, { opcode: READ, fd: 0, offset: 2 ** 52 + 1, length: 4096 })
+  t.match(taken, { opcode: OPCODE.READ, fd: 0, offset: 2 ** 52 + 1, length: 4096 })
   const abandoned: number[] = []
   t.ok(
     queue.stop(0, ({ fd }) => abandoned.push(fd)),
@@ -95,18 +95,18 @@ t.test('no more lanes are asked for than there is work for, or than there may be
   const request = new Request(65536)
   lanes.lend(request)
   const job = new Job()
-  t.notOk(lanes.give(job.begin(FSYNC, 1), request), 'nobody is there yet')
-  t.notOk(lanes.give(job.begin(FSYNC, 1), request))
+  t.notOk(lanes.give(job.begin(OPCODE.FSYNC, 1), request), 'nobody is there yet')
+  t.notOk(lanes.give(job.begin(OPCODE.FSYNC, 1), request))
   t.equal(summoned, 1)
   new JobQueue(memory.jobs).join()
-  t.ok(lanes.give(job.begin(FSYNC, 1), request))
-  for (let i = 0; i < 5; i++) t.ok(lanes.give(job.begin(FSYNC, 1), request))
+  t.ok(lanes.give(job.begin(OPCODE.FSYNC, 1), request))
+  for (let i = 0; i < 5; i++) t.ok(lanes.give(job.begin(OPCODE.FSYNC, 1), request))
   t.equal(summoned, 2)
   const before = request.bytes
-  t.ok(lanes.give(job.begin(WRITE, 1), request))
+  t.ok(lanes.give(job.begin(OPCODE.WRITE, 1), request))
   t.not(request.bytes, before, "a write's bytes stay where they are")
   let writes = 1
-  while (lanes.give(job.begin(WRITE, 1), request)) writes++
+  while (lanes.give(job.begin(OPCODE.WRITE, 1), request)) writes++
   t.equal(writes, 31, 'the next request has a buffer always')
 })
 

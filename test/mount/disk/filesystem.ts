@@ -15,14 +15,14 @@ import {
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { errno } from '../../lib/sys/errno.ts'
-import { cstring } from '../../lib/sys/libc.ts'
-import { O, RENAME } from '../../lib/sys/open.ts'
-import { emptyStat } from '../../lib/sys/stat.ts'
-import { emptyStatFs } from '../../lib/sys/statfs.ts'
-import { identify } from '../../lib/tree/root.ts'
-import { openDiskFilesystem } from '../../mount/disk-filesystem.ts'
-import type { DiskSource } from '../../mount/disk-source.ts'
+import { errno } from '../../../lib/sys/errno.ts'
+import { cstring } from '../../../lib/sys/libc.ts'
+import { O, RENAME } from '../../../lib/sys/open.ts'
+import { emptyStat } from '../../../lib/sys/stat.ts'
+import { emptyStatFs } from '../../../lib/sys/statfs.ts'
+import { identify } from '../../../lib/tree/root.ts'
+import { openDiskFilesystem } from '../../../mount/disk/filesystem.ts'
+import type { DiskSource } from '../../../mount/disk/source.ts'
 import {
   NO_HANDLE,
   ROOT,
@@ -32,7 +32,7 @@ import {
   type Filesystem,
   type NodeId,
   type Opened,
-} from '../../mount/filesystem.ts'
+} from '../../../mount/filesystem.ts'
 
 const name = (text: string | Buffer) => cstring(Buffer.from(text))
 const newEntry = (): Entry => ({ node: 0 as NodeId, attributes: emptyStat() })

@@ -1,5 +1,5 @@
 /** What a file system over a disk is made of, as JSON: it crosses processes and threads. */
-import type { Disk, RootIdentity } from '../lib/disk.ts'
+import type { Disk, RootIdentity } from '../../lib/disk.ts'
 
 export interface DiskSource {
   /** Canonical and absolute. */

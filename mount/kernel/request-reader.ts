@@ -18,7 +18,7 @@ const closeBy = 0.025
 /** How often the device is asked between two looks at the clock. */
 const asks = 4
 
-export class Intake {
+export class RequestReader {
   /** The descriptor that brought the last request, and to which its answer must be written. */
   device: number
   readonly #blocking: number

@@ -8,12 +8,12 @@ import {
   UTIME_NOW,
   UTIME_OMIT,
   utimesFd,
-} from '../lib/sys/attributes.ts'
-import { errno } from '../lib/sys/errno.ts'
-import { ftruncate, truncate } from '../lib/sys/file.ts'
-import { AT_EMPTY_PATH } from '../lib/sys/open.ts'
-import { emptyStat, isFile, statInto } from '../lib/sys/stat.ts'
-import { SET, type AttributeChanges } from './filesystem.ts'
+} from '../../lib/sys/attributes.ts'
+import { errno } from '../../lib/sys/errno.ts'
+import { ftruncate, truncate } from '../../lib/sys/file.ts'
+import { AT_EMPTY_PATH } from '../../lib/sys/open.ts'
+import { emptyStat, isFile, statInto } from '../../lib/sys/stat.ts'
+import { SET, type AttributeChanges } from '../filesystem.ts'
 
 const stat = emptyStat()
 

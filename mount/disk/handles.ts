@@ -1,6 +1,6 @@
 /** Open files and directories by number. A number is reused after its release. */
-import { close } from '../lib/sys/open.ts'
-import type { HandleId } from './filesystem.ts'
+import { close } from '../../lib/sys/open.ts'
+import type { HandleId } from '../filesystem.ts'
 import type { DirectoryStream } from './directory-stream.ts'
 import type { Node } from './nodes.ts'
 

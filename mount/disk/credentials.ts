@@ -3,7 +3,7 @@
  * its callers brings a `Credentials` that changes the thread's file-system ids, one that doesn't brings none
  * and everything is made by the daemon's user.
  */
-import type { Caller } from './filesystem.ts'
+import type { Caller } from '../filesystem.ts'
 
 export interface Credentials {
   /**

@@ -10,11 +10,11 @@
  * A node leaves the table when its lookups are given back, no handle is open on it and no other node's place
  * lies in it.
  */
-import { errno } from '../lib/sys/errno.ts'
-import type { CString } from '../lib/sys/libc.ts'
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O, openat2 } from '../lib/sys/open.ts'
-import { emptyStat, S, statInto, type MutableStat } from '../lib/sys/stat.ts'
-import { ROOT, type NodeId } from './filesystem.ts'
+import { errno } from '../../lib/sys/errno.ts'
+import type { CString } from '../../lib/sys/libc.ts'
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O, openat2 } from '../../lib/sys/open.ts'
+import { emptyStat, S, statInto, type MutableStat } from '../../lib/sys/stat.ts'
+import { ROOT, type NodeId } from '../filesystem.ts'
 import { NodeIndex } from './node-index.ts'
 
 /** What a node has while its descriptor is kept, while it is open, or while other nodes' places lie in it. */

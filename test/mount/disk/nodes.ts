@@ -1,9 +1,9 @@
 import { runInNewContext } from 'node:vm'
 import { setFlagsFromString } from 'node:v8'
 import t from 'tap'
-import { emptyStat, S, type MutableStat } from '../../lib/sys/stat.ts'
-import type { NodeId } from '../../mount/filesystem.ts'
-import { Nodes } from '../../mount/nodes.ts'
+import { emptyStat, S, type MutableStat } from '../../../lib/sys/stat.ts'
+import type { NodeId } from '../../../mount/filesystem.ts'
+import { Nodes } from '../../../mount/disk/nodes.ts'
 
 const device = 0x801n
 

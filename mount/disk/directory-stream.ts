@@ -3,9 +3,9 @@
  * answer waits for the next request, if that goes on where this one stopped. Otherwise (telldir and seekdir,
  * rewinddir) the host's own offsets find the place again.
  */
-import { getdents64 } from '../lib/sys/directory.ts'
-import { lseek, SEEK } from '../lib/sys/file.ts'
-import type { DirectoryEntry } from './filesystem.ts'
+import { getdents64 } from '../../lib/sys/directory.ts'
+import { lseek, SEEK } from '../../lib/sys/file.ts'
+import type { DirectoryEntry } from '../filesystem.ts'
 
 const pieceSize = 32 * 1024
 const idle: Buffer[] = []

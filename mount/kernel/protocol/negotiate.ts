@@ -1,5 +1,5 @@
 /** INIT: what the kernel offers and what we take of it. 7.31 (Linux 5.4) is the least that we speak. */
-import { errno } from '../../lib/sys/errno.ts'
+import { errno } from '../../../lib/sys/errno.ts'
 import { INIT, INIT2 } from './flags.ts'
 import type { initOut } from './structs.ts'
 import type { ValueOf } from './wire.ts'

@@ -2,8 +2,8 @@
  * A request as it lies in its buffer, and the reply that is made beside it. One of each serves every
  * request of a thread: nothing here outlives the request that it was decoded for.
  */
-import { major, minor, type MutableStat } from '../../lib/sys/stat.ts'
-import { nameAt, type Caller, type Entry, type Name, type NodeId } from '../filesystem.ts'
+import { major, minor, type MutableStat } from '../../../lib/sys/stat.ts'
+import { nameAt, type Caller, type Entry, type HandleId, type Name, type NodeId } from '../../filesystem.ts'
 import { attr, entryOut, inHeader, outHeader } from './structs.ts'
 import { Malformed, type Struct } from './wire.ts'
 
@@ -120,6 +120,10 @@ function inHeaderNode(view: DataView): NodeId {
   if (high >= 2 ** 21) throw new Malformed('a node that we never gave out')
   return (high * 2 ** 32 + view.getUint32(at, true)) as NodeId
 }
+
+/** What a request calls a handle or a node, which the file system knows or answers with an errno. */
+export const handle = (fh: number): HandleId => fh as HandleId
+export const node = (id: number): NodeId => id as NodeId
 
 export class Reply {
   readonly bytes: Buffer

@@ -6,9 +6,9 @@
  * and removed at its last close. That name would be seen by the host and by S3, so it is never made: the file is
  * unlinked at once, and the name leads, for libfuse alone, to the node that is still open.
  */
-import { O } from '../lib/sys/open.ts'
-import { emptyStat, S, type MutableStat } from '../lib/sys/stat.ts'
-import { emptyStatFs } from '../lib/sys/statfs.ts'
+import { O } from '../../lib/sys/open.ts'
+import { emptyStat, S, type MutableStat } from '../../lib/sys/stat.ts'
+import { emptyStatFs } from '../../lib/sys/statfs.ts'
 import {
   NO_HANDLE,
   SET,
@@ -20,7 +20,7 @@ import {
   type HandleId,
   type NodeId,
   type Opened,
-} from './filesystem.ts'
+} from '../filesystem.ts'
 import { nameOf, PathWalk } from './path-walk.ts'
 
 export type Signal = (result: number, ...more: unknown[]) => void

@@ -2,7 +2,7 @@
  * Nodes by their id and by their key. Both tables' chains run through the nodes themselves: a node costs two words
  * of its own and one or less of the tables', where two Maps would cost 57 to 114 bytes.
  */
-import type { NodeId } from './filesystem.ts'
+import type { NodeId } from '../filesystem.ts'
 import type { Node } from './nodes.ts'
 
 /** Nodes a bucket, at most; at an eighth of it the tables shrink. */

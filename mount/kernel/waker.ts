@@ -12,9 +12,9 @@ import { unshareDescriptors } from '../../lib/sys/identity.ts'
 import { must } from '../../lib/sys/libc.ts'
 import { close } from '../../lib/sys/open.ts'
 import { emptyStatFs, statFs } from '../../lib/sys/statfs.ts'
-import type { KnockerStart } from './thread-messages.ts'
+import type { WakerStart } from './thread-messages.ts'
 
-const { mountpoint, knocks } = workerData as KnockerStart
+const { mountpoint, wakeups } = workerData as WakerStart
 
 must(unshareDescriptors(), 'unshare')
 for (const name of readdirSync('/proc/thread-self/fd')) {
@@ -22,7 +22,7 @@ for (const name of readdirSync('/proc/thread-self/fd')) {
   if (Number(name) > 2 && target(name).startsWith('/')) close(Number(name))
 }
 
-const word = new Int32Array(knocks)
+const word = new Int32Array(wakeups)
 const statfs = emptyStatFs()
 for (let heard = 0; ;) {
   Atomics.wait(word, 0, heard)

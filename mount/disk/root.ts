@@ -3,18 +3,18 @@
  * inside of it. Asked about before each operation, it asks the host at most once a second.
  */
 import { readFileSync } from 'node:fs'
-import type { RootIdentity } from '../lib/disk.ts'
-import { descriptorPath } from '../lib/sys/attributes.ts'
-import { SystemError } from '../lib/sys/errno.ts'
-import { FS } from '../lib/sys/filesystem.ts'
-import { mountsInside } from '../lib/sys/mountinfo.ts'
-import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../lib/sys/open.ts'
-import { emptyStat, leadsTo, statInto } from '../lib/sys/stat.ts'
-import { emptyStatFs, statFs } from '../lib/sys/statfs.ts'
-import { identify, isSameRoot } from '../lib/tree/root.ts'
-import { cstring, type CString } from '../lib/sys/libc.ts'
-import type { DiskSource } from './disk-source.ts'
+import type { RootIdentity } from '../../lib/disk.ts'
+import { descriptorPath } from '../../lib/sys/attributes.ts'
+import { SystemError } from '../../lib/sys/errno.ts'
+import { FS } from '../../lib/sys/filesystem.ts'
+import { cstring, type CString } from '../../lib/sys/libc.ts'
+import { mountsInside } from '../../lib/sys/mountinfo.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
+import { emptyStat, leadsTo, statInto } from '../../lib/sys/stat.ts'
+import { emptyStatFs, statFs } from '../../lib/sys/statfs.ts'
+import { identify, isSameRoot } from '../../lib/tree/root.ts'
 import { Nodes } from './nodes.ts'
+import type { DiskSource } from './source.ts'
 
 /** Milliseconds. */
 const checkEvery = 1000

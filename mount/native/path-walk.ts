@@ -3,9 +3,10 @@
  * before. Nodes of directories that were walked lately are kept, so that their descriptors stay open; what a
  * name stands for is asked anew every time.
  */
-import { cstring } from '../lib/sys/libc.ts'
-import { emptyStat } from '../lib/sys/stat.ts'
-import { ROOT, type Entry, type Filesystem, type Name, type NodeId } from './filesystem.ts'
+import { LRUCache } from '../../lib/lru.ts'
+import { cstring } from '../../lib/sys/libc.ts'
+import { emptyStat } from '../../lib/sys/stat.ts'
+import { ROOT, type Entry, type Filesystem, type Name, type NodeId } from '../filesystem.ts'
 
 const keptDirectories = 512
 
@@ -13,11 +14,13 @@ export const nameOf = (text: string): Name => cstring(Buffer.from(text))
 
 export class PathWalk {
   readonly #filesystem: Filesystem
-  readonly #kept = new Set<NodeId>()
+  /** One lookup is held on each. */
+  readonly #kept: LRUCache<NodeId, true>
   readonly #step: Entry = { node: ROOT, attributes: emptyStat() }
 
   constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem
+    this.#kept = new LRUCache({ max: keptDirectories, dispose: (_, node) => filesystem.forget(node, 1) })
   }
 
   /**
@@ -57,19 +60,12 @@ export class PathWalk {
 
   /** Gives every kept directory back. */
   forgetAll(): void {
-    for (const node of this.#kept) this.#filesystem.forget(node, 1)
     this.#kept.clear()
   }
 
   /** Takes over the one lookup just counted on `node`. */
   #keep(node: NodeId): void {
-    if (this.#kept.delete(node)) this.#filesystem.forget(node, 1)
-    this.#kept.add(node)
-    if (this.#kept.size <= keptDirectories) return
-    for (const oldest of this.#kept) {
-      this.#kept.delete(oldest)
-      this.#filesystem.forget(oldest, 1)
-      break
-    }
+    if (this.#kept.get(node) === true) this.#filesystem.forget(node, 1)
+    else this.#kept.set(node, true)
   }
 }

@@ -1,14 +1,22 @@
 import t from 'tap'
-import { emptyStat, makedev } from '../../../lib/sys/stat.ts'
-import type { Entry, NodeId } from '../../../mount/filesystem.ts'
-import { HEADER_OUT, putAttrOut, putEntry, Reply, Request, validity } from '../../../mount/kernel/codec.ts'
-import { DirentPacker } from '../../../mount/kernel/dirent.ts'
-import { describeFlags, FOPEN, INIT } from '../../../mount/kernel/flags.ts'
-import { negotiate } from '../../../mount/kernel/negotiate.ts'
-import { opcodeName, opcodes } from '../../../mount/kernel/opcodes.ts'
-import * as layout from '../../../mount/kernel/structs.ts'
-import { traceRequest } from '../../../mount/kernel/trace.ts'
-import { count, i64, struct, u32, u64 } from '../../../mount/kernel/wire.ts'
+import { emptyStat, makedev } from '../../../../lib/sys/stat.ts'
+import type { Entry, NodeId } from '../../../../mount/filesystem.ts'
+import { operations } from '../../../../mount/kernel/operations.ts'
+import {
+  HEADER_OUT,
+  putAttrOut,
+  putEntry,
+  Reply,
+  Request,
+  validity,
+} from '../../../../mount/kernel/protocol/codec.ts'
+import { DirentPacker } from '../../../../mount/kernel/protocol/dirent.ts'
+import { describeFlags, FOPEN, INIT } from '../../../../mount/kernel/protocol/flags.ts'
+import { negotiate } from '../../../../mount/kernel/protocol/negotiate.ts'
+import { opcodeName } from '../../../../mount/kernel/protocol/opcode-numbers.ts'
+import * as layout from '../../../../mount/kernel/protocol/structs.ts'
+import { count, i64, struct, u32, u64 } from '../../../../mount/kernel/protocol/wire.ts'
+import { traceRequest } from '../../../../mount/kernel/trace.ts'
 
 t.test('structs have the sizes that linux/fuse.h gives them', async (t) => {
   const sizes: Record<string, number> = {
@@ -193,9 +201,9 @@ t.test('directory entries are packed until the page is full', async (t) => {
 
 t.test('operations have the numbers of the header', async (t) => {
   const numbers = { LOOKUP: 1, FORGET: 2, SETATTR: 4, OPEN: 14, READDIRPLUS: 44, RENAME2: 45, STATX: 52 }
-  for (const [name, number] of Object.entries(numbers)) t.equal(opcodes[number]?.name, name)
+  for (const [name, number] of Object.entries(numbers)) t.equal(operations[number]?.name, name)
   t.same(
-    opcodes.filter((row) => row?.replies === false).map((row) => row?.name),
+    operations.filter((row) => row?.replies === false).map((row) => row?.name),
     ['FORGET', 'INTERRUPT', 'BATCH_FORGET'],
   )
   t.equal(opcodeName(38), 'DESTROY')

@@ -1,5 +1,5 @@
 /** READDIR's and READDIRPLUS's packing: records aligned to 8 bytes, filled until the kernel's page is full. */
-import type { DirectoryEntry, DirectorySink, Entry } from '../filesystem.ts'
+import type { DirectoryEntry, DirectorySink, Entry } from '../../filesystem.ts'
 import { HEADER_OUT, putEntry, type Reply, type Validity } from './codec.ts'
 import { dirent, entryOut } from './structs.ts'
 

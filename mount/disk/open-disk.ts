@@ -1,0 +1,131 @@
+/**
+ * What all operations on a disk share: its root, its nodes and handles, and the steps that they are made of.
+ *
+ * Every step answers as the kernel does: a descriptor, a count or 0, or minus the errno.
+ */
+import { errno } from '../../lib/sys/errno.ts'
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O } from '../../lib/sys/open.ts'
+import { emptyStat, statInto } from '../../lib/sys/stat.ts'
+import { NO_HANDLE, type Caller, type Entry, type HandleId, type Name, type NodeId } from '../filesystem.ts'
+import type { Credentials } from './credentials.ts'
+import type { DirectoryStream } from './directory-stream.ts'
+import { Handles } from './handles.ts'
+import { isHidden } from './hidden.ts'
+import { nameText, type Node, type Nodes } from './nodes.ts'
+import { DiskRoot } from './root.ts'
+import type { DiskSource } from './source.ts'
+
+export class OpenDisk {
+  readonly readOnly: boolean
+  /** Whether what is mounted inside the root is shown. */
+  readonly crosses: boolean
+  readonly root: DiskRoot
+  readonly nodes: Nodes
+  readonly handles = new Handles()
+  /** What a step found out last, where it says so. One for all, since no two operations are under way at one time. */
+  readonly stat = emptyStat()
+  readonly #credentials: Credentials | null
+  readonly #closeLarge: (fd: number) => void
+
+  /** Throws SystemError when the root can't be opened, unless it is merely not who it should be. */
+  constructor(source: DiskSource, credentials: Credentials | null, closeLarge: (fd: number) => void) {
+    this.readOnly = source.readOnly
+    this.crosses = source.crossDevices
+    this.root = new DiskRoot(source, closeLarge)
+    this.nodes = this.root.nodes
+    this.#credentials = credentials
+    this.#closeLarge = closeLarge
+  }
+
+  /**
+   * Makes one system call on behalf of `caller`; null: as the daemon. Nowhere else is this thread somebody else, and
+   * never while anything but this call runs.
+   */
+  as<A extends unknown[]>(caller: Caller | null, call: (...args: A) => number, ...args: A): number {
+    if (caller !== null) this.#credentials?.assume(caller)
+    const result = call(...args)
+    if (caller !== null) this.#credentials?.revert()
+    return result
+  }
+
+  /** undefined where `missing` says why. */
+  node(id: NodeId): Node | undefined {
+    return this.root.offline ? undefined : this.nodes.get(id)
+  }
+
+  /** Why there is no such node. */
+  missing(): number {
+    return this.root.offline ? -errno.EIO : -errno.ESTALE
+  }
+
+  /** A descriptor of any kind on the node's file, to be given back with `nodes.done`. */
+  reach(id: NodeId): number {
+    const node = this.node(id)
+    return node === undefined ? this.missing() : this.nodes.reach(node)
+  }
+
+  /** A descriptor of the node's file that is more than a path, which calls such as fgetxattr(2) want; -1: none. */
+  openOn(id: NodeId): number {
+    return this.nodes.get(id)?.handles?.[0] ?? -1
+  }
+
+  /** The descriptor behind a handle; -1 for NO_HANDLE and for handles that nobody has. */
+  behind(handle: HandleId): number {
+    return handle === NO_HANDLE ? -1 : (this.handles.get(handle)?.fd ?? -1)
+  }
+
+  /** The descriptor of a directory in which `name` is about to be made. */
+  directoryFor(parent: NodeId, name: Name): number {
+    if (this.readOnly) return -errno.EROFS
+    const directory = this.node(parent)
+    if (directory === undefined) return this.missing()
+    if (isHidden(name)) return -errno.EPERM
+    return this.nodes.descriptor(directory)
+  }
+
+  /** Fills `entry` with what `name` stands for in `directory`, which is open as `fd`, and counts a lookup. */
+  found(directory: Node, fd: number, name: Name, entry: Entry): number {
+    const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW, entry.attributes)
+    if (result < 0) return result
+    if (!this.crosses && entry.attributes.mntId !== this.nodes.rootStat.mntId) return -errno.ENOENT
+    entry.node = this.nodes.found(directory, nameText(name), entry.attributes).id
+    return 0
+  }
+
+  /** As `found`, of what was just made. `result`: what the call that made it answered. */
+  made(result: number, parent: NodeId, fd: number, name: Name, entry: Entry): number {
+    if (result < 0) return result
+    const directory = this.node(parent)
+    return directory === undefined ? this.missing() : this.found(directory, fd, name, entry)
+  }
+
+  /** Makes `fd` a handle on the node. `stream`: of a directory. `flags`: of open(2). */
+  opened(node: Node, fd: number, stream: DirectoryStream | null, flags: number): HandleId {
+    // A directory's handle isn't where its node is reached through: the table has a descriptor for that.
+    if (stream === null) this.nodes.opened(node, fd)
+    else this.nodes.entered(node)
+    return this.handles.add({ fd, node, stream, appends: (flags & O.APPEND) !== 0 })
+  }
+
+  /** The end of a handle, and of its descriptor. */
+  released(handle: HandleId): void {
+    const open = this.handles.remove(handle)
+    if (open === null) return
+    open.stream?.release()
+    const { node, fd, stream } = open
+    // It may have grown since it lost its name, or have never had one.
+    if (stream === null && node.parent === null && statInto(fd, '', AT_EMPTY_PATH, this.stat) === 0) {
+      if (this.stat.nlink === 0) this.nodes.nameless(node, this.stat.blocks)
+    }
+    const large = node.use?.large === true
+    if (stream === null) this.nodes.closed(node, fd)
+    else this.nodes.left(node)
+    if (large) this.#closeLarge(fd)
+    else close(fd)
+  }
+
+  close(): void {
+    this.handles.close()
+    this.root.close()
+  }
+}
