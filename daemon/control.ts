@@ -17,24 +17,29 @@ import { makeDirectories } from '../lib/make-directories.ts'
 import { canonicalPlace } from '../lib/roots.ts'
 import { Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
-import type { Desk } from './control/desk.ts'
-import { Gatherer } from './control/gatherer.ts'
+import { answerQuestion } from './control/answers.ts'
+import { socketOwner } from './control/caller.ts'
+import type { Daemon } from './control/daemon.ts'
+import { FigureCollector } from './control/collect-figures.ts'
 import { samplesOf } from './control/metrics.ts'
 import { listenForMetrics } from './control/metrics-listener.ts'
-import { MountBoard } from './control/mount-board.ts'
+import { MountStates } from './control/mount-states.ts'
 import { Publisher, type Snapshot } from './control/publisher.ts'
 import { createControlServer } from './control/server.ts'
+import type { Listener } from './http/listener.ts'
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
 import type { ProcessView } from './processes/process-view.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
-const mounts = new MountBoard()
+const mounts = new MountStates()
 let processes: readonly ProcessView[] = []
 let publisher: Publisher | undefined
 let store: Store | undefined
-let server: Server | undefined
+let server: Listener | undefined
 let metrics: Server | undefined
-let gatherer: Gatherer | undefined
+let figureCollector: FigureCollector | undefined
+/** From when the primary hears that we are ready; before, it passes no question on. */
+let answer: ((message: Extract<ToControl, { type: 'ask' }>) => Promise<void>) | undefined
 /** Changes run one after the other, and the last has ended before the store closes. */
 let queue: Promise<unknown> = Promise.resolve()
 
@@ -55,15 +60,15 @@ servePrimary<ToControl, FromControl>('control', {
     })
     const published = new Publisher((message) => line.say(message), snapshot)
     publisher = published
-    const gathering = new Gatherer((message) => line.say(message))
-    gatherer = gathering
-    const figures = () => samplesOf(desk)
+    const collecting = new FigureCollector((message) => line.say(message))
+    figureCollector = collecting
+    const figures = () => samplesOf(daemon)
     const scraped =
       config.metricsListen === null
         ? null
         : await listenForMetrics(config.metricsListen, config, figures, log)
     metrics = scraped?.server
-    const desk: Desk = {
+    const daemon: Daemon = {
       config,
       log,
       disks,
@@ -75,7 +80,7 @@ servePrimary<ToControl, FromControl>('control', {
       metricsListen: scraped === null ? null : formatListen(scraped.address),
       startedAt,
       processes: () => processes,
-      gather: () => gathering.gather(),
+      collectFigures: () => collecting.collect(),
       publish: () => published.publish(),
       unmount: (diskId, force) => line.say({ type: 'unmount', diskId, force }),
       alone: (change) => {
@@ -84,7 +89,7 @@ servePrimary<ToControl, FromControl>('control', {
         return result
       },
     }
-    server = createControlServer(desk)
+    server = createControlServer(daemon, () => socketOwner)
     await listenOn(server, config.controlSocket)
     for (const disk of disks.list()) {
       // Nobody waits for a root that takes its time to answer.
@@ -94,6 +99,8 @@ servePrimary<ToControl, FromControl>('control', {
     }
     // Nobody waits for the first one: the workers start by it.
     void published.publish()
+    answer = async ({ from, id, name, question }) =>
+      line.say({ type: 'answer', to: from, id, answer: await answerQuestion(daemon, name, question) })
     line.say({ type: 'ready' })
     log.info('control.ready', {
       socket: config.controlSocket,
@@ -106,8 +113,9 @@ servePrimary<ToControl, FromControl>('control', {
     published: ({ version }) => publisher?.published(version),
     mount: ({ diskId, report }) => mounts.heard(diskId, report),
     processes: (message) => (processes = message.processes),
-    asked: (message) => gatherer?.hear(message),
-    measured: (message) => gatherer?.hear(message),
+    asked: (message) => figureCollector?.hear(message),
+    measured: (message) => figureCollector?.hear(message),
+    ask: (message) => void answer?.(message),
   },
 
   async stop(drain) {
@@ -161,7 +169,7 @@ const reachable = ({ host, port }: ListenAddress): ListenAddress =>
 const longestSocketPath = 107
 
 /** Listens on `path`, for its owner alone. A socket that a killed daemon left there is removed. */
-async function listenOn(server: Server, path: string): Promise<void> {
+async function listenOn(server: Listener, path: string): Promise<void> {
   const length = Buffer.byteLength(path)
   if (length > longestSocketPath) {
     throw new Fault(

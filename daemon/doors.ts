@@ -14,6 +14,7 @@ import type { RequestLimit } from './http/pipeline.ts'
 import { recordRequests } from './http/record-requests.ts'
 import type { Tally } from './metrics/tally.ts'
 import { createPages, pagesPrefix } from './pages/pages.ts'
+import type { Tools } from './s3/admitted-request.ts'
 import { bucketOfHost } from './s3/address.ts'
 import { createS3Door } from './s3/door.ts'
 import { requestFields } from './s3/request-fields.ts'
@@ -26,19 +27,22 @@ export interface DoorsOptions {
   /** Asked whenever a secret is derived: it is replaced when keys rotate. */
   readonly keyring: () => Keyring
   readonly roots: Roots
+  readonly control: Tools['control']
+  readonly mounts: Tools['mounts']
   readonly log: Log
   readonly tally: Tally
   readonly config: DoorsConfig
 }
 
 /** A server that is not listening yet. Its `close` also closes the roots. */
-export function createDoors({ roster, keyring, roots, log, tally, config }: DoorsOptions): Listener {
+export function createDoors(options: DoorsOptions): Listener {
+  const { roster, keyring, roots, control, mounts, log, tally, config } = options
   const { domains } = config
   const directories = new Directories(config.listingCacheBytes)
   const record = recordRequests(log, tally)
   const limit: RequestLimit = { counter: tally, most: config.maxRequests }
   const serving = { roster, keyring, roots, log, limit, record }
-  const s3 = createS3Door({ ...serving, directories, domains })
+  const s3 = createS3Door({ ...serving, directories, control, mounts, domains })
   const pages = createPages({ ...serving, fields: requestFields })
   const listener = createListener(
     // A large body may take as long as it keeps moving, however slowly.

@@ -13,6 +13,7 @@ import { defaultMountOptions, type MountSession } from '../mount/engine.ts'
 import { chooseEngine } from '../mount/engines.ts'
 import { detachDead } from '../mount/recover.ts'
 import { usersOf } from '../mount/users.ts'
+import { fromChangeRecord, type ChangeRecord } from './processes/change-record.ts'
 import type { FromMount, MountRecord, MountReport, ToMount } from './processes/messages.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
@@ -47,6 +48,7 @@ servePrimary<ToMount, FromMount>('mount', {
   hear: {
     unmount: () => void (released = release()),
     measure: ({ question }) => void measure(question),
+    changed: ({ id, changes }) => void invalidate(id, changes),
   },
 
   stop,
@@ -106,6 +108,18 @@ async function measure(question: number): Promise<void> {
   }
 }
 
+/** Makes the kernel forget what it knows of what changed. One that still mounts may know something already. */
+async function invalidate(id: number, changes: readonly ChangeRecord[]): Promise<void> {
+  await started
+  try {
+    await session?.invalidate(changes.map(fromChangeRecord))
+  } catch (error) {
+    // The mount went away, and what its kernel knew with it.
+    log?.debug('mount.untold', { error })
+  }
+  say({ type: 'told', id })
+}
+
 /** The mount is gone. Unless we are stopping, the primary starts another process, which mounts again. */
 function ended(why: string): void {
   if (stopping) return
@@ -137,7 +151,10 @@ async function release(): Promise<void> {
 
 const shown = ({ pid, command, path }: ReturnType<typeof usersOf>[number]) => `${command} (${pid}): ${path}`
 
-/** Unmounts as soon as nobody uses it any more, lazily after half of `drain` milliseconds, and says who was in the way. */
+/**
+ * Unmounts as soon as nobody uses it any more, lazily after half of `drain` milliseconds, and says who was in
+ * the way.
+ */
 async function stop(drain: number): Promise<void> {
   const deadline = Date.now() + drain / 2
   // Leaving in the middle of mount(2) or umount(2) would leave a dead mount behind.

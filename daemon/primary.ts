@@ -1,7 +1,7 @@
 /**
  * The process that the others hang from. It holds the lock on the state directory and the S3 listening socket,
- * starts control, the S3 workers and the mounts, starts again what crashes, and passes on what control says.
- * It parses nothing that comes from outside and opens no store, so that there is little in it to go wrong.
+ * starts control, the S3 workers and the mounts, starts again what crashes, and passes on what they say to each
+ * other. It parses nothing that comes from outside and opens no store, so that there is little in it to go wrong.
  *
  * Started: lock, socket, control, workers, mounts. Stopped: the same in reverse.
  */
@@ -15,6 +15,7 @@ import { openListenSocket, type ListenSocket } from './processes/listen-socket.t
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
 import { Mounts } from './processes/mounts.ts'
 import { feedWatchdog, notify } from './processes/notify.ts'
+import { QuestionPasser } from './processes/pass-questions.ts'
 import { mountName } from './processes/process-view.ts'
 import { lockState, type StateLock } from './processes/state-lock.ts'
 import { Workers } from './processes/workers.ts'
@@ -78,6 +79,7 @@ class Supervisor implements Primary {
   readonly #control: Child<FromControl, ToControl>
   readonly #workers: Workers
   readonly #mounts: Mounts
+  readonly #questions: QuestionPasser
   readonly #socket: ListenSocket
   readonly #unlock: () => void
   #wantedMounts: readonly MountRecord[] = []
@@ -131,8 +133,12 @@ class Supervisor implements Primary {
         publish: (message) => this.#publish(message),
         unmount: ({ diskId, force }) => this.#mounts.unmount(diskId, force),
         measure: ({ question }) => this.#measure(question),
+        answer: (message) => this.#questions.answered(message),
       },
-      crashed: (how) => this.#crashed('control', how),
+      crashed: (how) => {
+        this.#questions.controlEnded()
+        return this.#crashed('control', how)
+      },
       changed: () => this.#changed(),
     })
     this.#workers = new Workers({
@@ -145,9 +151,19 @@ class Supervisor implements Primary {
       published: (version) => this.#control.say({ type: 'published', version }),
       measured: (process, question, figures) =>
         this.#control.say({ type: 'measured', of: 'worker', process, question, figures }),
+      asked: (process, question) => this.#questions.ask(process, question),
+      tell: (changes) => this.#mounts.tell(changes),
       failed: (fault) => this.#failed('worker', fault),
-      crashed: (how) => this.#crashed('worker', how),
+      crashed: (process, how) => {
+        this.#questions.workerEnded(process)
+        return this.#crashed('worker', how)
+      },
       changed: () => this.#changed(),
+    })
+    this.#questions = new QuestionPasser({
+      controlIsThere: () => this.#control.view.state === 'ready',
+      sayToControl: (message) => this.#control.say(message),
+      sayToWorker: (to, id, answer) => this.#workers.answer(to, id, answer),
     })
   }
 

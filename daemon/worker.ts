@@ -7,8 +7,10 @@ import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
 import { createDoors } from './doors.ts'
 import type { Listener } from './http/listener.ts'
+import { ControlAsker } from './processes/ask-control.ts'
 import { handedFd } from './processes/child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './processes/messages.ts'
+import { MountTeller } from './processes/tell-mounts.ts'
 import { Tally } from './metrics/tally.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
@@ -18,6 +20,8 @@ const tally = new Tally()
 let keyring: Keyring | undefined
 let server: Listener | undefined
 let say: (message: FromWorker) => void = () => {}
+const control = new ControlAsker((message) => say(message))
+const mounts = new MountTeller((message) => say(message))
 
 /** Replaces what requests are answered by; requests that run now were admitted before. */
 function apply(doors: DoorRecord): void {
@@ -41,6 +45,8 @@ servePrimary<ToWorker, FromWorker>('worker', {
         return keyring
       },
       roots,
+      control,
+      mounts,
       log,
       tally,
       config,
@@ -58,6 +64,8 @@ servePrimary<ToWorker, FromWorker>('worker', {
 
   hear: {
     doors: ({ doors }) => apply(doors),
+    answer: (message) => control.heard(message),
+    told: (message) => mounts.heard(message),
     measure: ({ question }) =>
       server?.getConnections((_error, connections = 0) => {
         say({ type: 'measured', question, figures: tally.figures(connections) })

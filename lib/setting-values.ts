@@ -8,13 +8,13 @@ import { Fault } from './errors.ts'
 export const refuse = (wanted: string) => (value: unknown) =>
   new Fault('InvalidSetting', `${JSON.stringify(value)} is not ${wanted}`)
 
-export const path = (value: unknown, cwd: string): string => {
+export const pathSetting = (value: unknown, cwd: string): string => {
   if (typeof value !== 'string' || value === '' || value.includes('\0')) throw refuse('a path')(value)
   return resolve(cwd, value)
 }
 
 /** A whole number of `least` to `most`; sizes may end in k, M or G (powers of 1024) when `units` says so. */
-export const whole =
+export const wholeSetting =
   (least: number, most: number, units = false) =>
   (value: unknown): number => {
     const no = refuse(`a whole number of ${least} to ${most}${units ? ' (k, M and G are understood)' : ''}`)
@@ -28,7 +28,7 @@ export const whole =
   }
 
 /** Seconds with an optional fraction, or with a unit (ms, s, m, h); given out in milliseconds. */
-export const duration =
+export const durationSetting =
   (least: number, most: number) =>
   (value: unknown): number => {
     const no = refuse(`a time of ${least / 1000} to ${most / 1000} seconds (ms, s, m and h are understood)`)
@@ -41,7 +41,7 @@ export const duration =
     return ms
   }
 
-export const oneOf =
+export const choiceSetting =
   <const T extends string>(...values: T[]) =>
   (value: unknown): T => {
     const found = values.find((one) => one === value)
@@ -49,13 +49,13 @@ export const oneOf =
     return found
   }
 
-export const flag = (value: unknown): boolean => {
+export const switchSetting = (value: unknown): boolean => {
   if (value === true || value === 'true' || value === '1' || value === 'yes') return true
   if (value === false || value === 'false' || value === '0' || value === 'no') return false
   throw refuse('true or false')(value)
 }
 
-export const domains = (value: unknown): readonly string[] => {
+export const domainsSetting = (value: unknown): readonly string[] => {
   const list: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [null]
   return list
     .map((one) => (typeof one === 'string' ? one.trim().toLowerCase() : one))
@@ -66,7 +66,7 @@ export const domains = (value: unknown): readonly string[] => {
     })
 }
 
-export const url = (value: unknown): string => {
+export const urlSetting = (value: unknown): string => {
   const no = refuse('an http or https URL without a query')
   if (typeof value !== 'string' || !URL.canParse(value)) throw no(value)
   const parsed = new URL(value)

@@ -14,7 +14,8 @@ export const ownCommand = (): string =>
 
 function isInstalled(): boolean {
   return (surroundings().path ?? '').split(':').some((directory) => {
-    if (!directory.startsWith('/')) return false
+    // npx and npm put packages' commands on the PATH of what they run alone.
+    if (!directory.startsWith('/') || directory.endsWith('/node_modules/.bin')) return false
     try {
       accessSync(join(directory, 'twofold'), constants.X_OK)
       return true

@@ -1,11 +1,11 @@
 /** A disk as the control API shows it. */
 import type { Disk } from '../../lib/disk.ts'
 import { bucketName } from '../../lib/disk.ts'
-import type { Desk } from './desk.ts'
+import type { Daemon } from './daemon.ts'
 import type { DiskView, MountView } from './schema.ts'
 
-export async function diskView(desk: Desk, disk: Disk): Promise<DiskView> {
-  const offlineReason = (await desk.disks.offline(disk)) ?? null
+export async function diskView(daemon: Daemon, disk: Disk): Promise<DiskView> {
+  const offlineReason = (await daemon.disks.offline(disk)) ?? null
   return {
     id: disk.id,
     name: bucketName(disk),
@@ -19,14 +19,14 @@ export async function diskView(desk: Desk, disk: Disk): Promise<DiskView> {
     root: disk.root,
     settings: disk.settings,
     tags: disk.tags,
-    mount: mountView(desk, disk),
+    mount: mountView(daemon, disk),
     createdAt: disk.createdAt,
   }
 }
 
-function mountView(desk: Desk, disk: Disk): MountView | null {
+function mountView(daemon: Daemon, disk: Disk): MountView | null {
   if (disk.mountpoint === null) return null
-  const report = desk.mounts.of(disk.id) ?? { state: 'mounting' }
+  const report = daemon.mounts.of(disk.id) ?? { state: 'mounting' }
   const mounted = report.state === 'mounted' ? report : undefined
   return {
     state: report.state === 'busy' ? 'mounted' : report.state,

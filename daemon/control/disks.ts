@@ -1,8 +1,9 @@
 /** The routes of disks. */
 import { parseDiskId } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
-import { Page, type Handlers } from './desk.ts'
+import { sees } from './caller.ts'
 import { diskView } from './disk-view.ts'
+import { Page, type Handlers } from './handler.ts'
 
 /** As Archil's. */
 const pageLimit = 100
@@ -11,11 +12,11 @@ export const diskRoutes: Pick<
   Handlers,
   'listDisks' | 'createDisk' | 'showDisk' | 'changeDisk' | 'removeDisk'
 > = {
-  async listDisks(desk, { limit = pageLimit, cursor, name }) {
-    const disks = desk.disks.list()
+  async listDisks(daemon, { input: { limit = pageLimit, cursor, name }, caller }) {
+    const disks = daemon.disks.list().filter(({ id }) => sees(caller, id))
     if (name !== undefined) {
       const found = disks.filter((disk) => disk.alias === name || disk.id === name)
-      return Promise.all(found.map((disk) => diskView(desk, disk)))
+      return Promise.all(found.map((disk) => diskView(daemon, disk)))
     }
     let from = 0
     if (cursor !== undefined) {
@@ -26,58 +27,58 @@ export const diskRoutes: Pick<
     }
     const page = disks.slice(from, from + limit)
     const next = from + limit < disks.length ? (page.at(-1)?.id ?? null) : null
-    return new Page(await Promise.all(page.map((disk) => diskView(desk, disk))), next)
+    return new Page(await Promise.all(page.map((disk) => diskView(daemon, disk))), next)
   },
 
-  createDisk: (desk, { name, root, tags, settings }) =>
-    desk.alone(async () => {
+  createDisk: (daemon, { input: { name, root, tags, settings } }) =>
+    daemon.alone(async () => {
       if (name !== undefined && name !== null && parseDiskId(name) !== undefined) {
         throw new Fault('InvalidAlias', `"${name}" is the id of a disk, not an alias.`)
       }
       const wishes = { alias: name ?? null, tags: tags ?? {}, settings: settings ?? {} }
       const disk =
         root === undefined || root === null
-          ? await desk.disks.create(wishes)
-          : await desk.disks.adopt(root, wishes)
-      await desk.publish()
-      desk.log.info('disk.created', { disk: disk.id, kind: disk.kind, root: disk.root })
-      return { diskId: disk.id, authorizedUsers: [], disk: await diskView(desk, disk) }
+          ? await daemon.disks.create(wishes)
+          : await daemon.disks.adopt(root, wishes)
+      await daemon.publish()
+      daemon.log.info('disk.created', { disk: disk.id, kind: disk.kind, root: disk.root })
+      return { diskId: disk.id, authorizedUsers: [], disk: await diskView(daemon, disk) }
     }),
 
-  async showDisk(desk, _input, { id = '' }) {
-    return diskView(desk, desk.disks.find(id))
+  async showDisk(daemon, { params: { id = '' } }) {
+    return diskView(daemon, daemon.disks.find(id))
   },
 
-  changeDisk: (desk, { name, root, tags, settings }, { id = '' }) =>
-    desk.alone(async () => {
-      let disk = desk.disks.find(id)
-      if (root !== undefined) disk = await desk.disks.rebind(disk, root)
-      disk = await desk.disks.change(disk, {
+  changeDisk: (daemon, { input: { name, root, tags, settings }, params: { id = '' } }) =>
+    daemon.alone(async () => {
+      let disk = daemon.disks.find(id)
+      if (root !== undefined) disk = await daemon.disks.rebind(disk, root)
+      disk = await daemon.disks.change(disk, {
         ...(name === undefined ? {} : { alias: name }),
         ...(tags === undefined ? {} : { tags }),
         ...(settings === undefined ? {} : { settings }),
       })
-      await desk.publish()
-      desk.log.info('disk.changed', { disk: disk.id })
-      return diskView(desk, disk)
+      await daemon.publish()
+      daemon.log.info('disk.changed', { disk: disk.id })
+      return diskView(daemon, disk)
     }),
 
-  removeDisk: (desk, _input, { id = '' }) =>
-    desk.alone(async () => {
-      const disk = desk.disks.find(id)
-      await desk.disks.forget(disk, desk.users.removals(disk.id))
-      desk.users.forget(disk.id)
-      const mounted = desk.mounts.of(disk.id)
+  removeDisk: (daemon, { params: { id = '' } }) =>
+    daemon.alone(async () => {
+      const disk = daemon.disks.find(id)
+      await daemon.disks.forget(disk, daemon.users.removals(disk.id))
+      daemon.users.forget(disk.id)
+      const mounted = daemon.mounts.of(disk.id)
       const gone =
         mounted === undefined || mounted.state === 'unmounted'
           ? undefined
-          : desk.mounts.next(disk.id, ['unmounted'], 20_000)
-      if (gone !== undefined) desk.unmount(disk.id, true)
-      await desk.publish()
+          : daemon.mounts.next(disk.id, ['unmounted'], 20_000)
+      if (gone !== undefined) daemon.unmount(disk.id, true)
+      await daemon.publish()
       await gone
-      desk.mounts.forget(disk.id)
-      await desk.disks.discard(disk)
-      desk.log.info('disk.removed', { disk: disk.id, kind: disk.kind, root: disk.root })
+      daemon.mounts.forget(disk.id)
+      await daemon.disks.discard(disk)
+      daemon.log.info('disk.removed', { disk: disk.id, kind: disk.kind, root: disk.root })
       return null
     }),
 }

@@ -1,35 +1,36 @@
 /** The routes of the local keyring. */
-import type { Desk, Handlers } from './desk.ts'
+import type { Daemon } from './daemon.ts'
+import type { Handlers } from './handler.ts'
 import type { KeyView } from './schema.ts'
 
-const keyViews = (desk: Desk): KeyView[] =>
-  desk.keyring.keyring.list().map((key) => ({
+const keyViews = (daemon: Daemon): KeyView[] =>
+  daemon.keyring.keyring.list().map((key) => ({
     id: key.id,
     current: key.current,
     createdAt: key.createdAt,
-    users: desk.users.list().filter((user) => user.keyId === key.id).length,
+    users: daemon.users.list().filter((user) => user.keyId === key.id).length,
   }))
 
 export const keyRoutes: Pick<Handlers, 'listKeys' | 'rotateKey' | 'retireKey'> = {
-  async listKeys(desk) {
-    return keyViews(desk)
+  async listKeys(daemon) {
+    return keyViews(daemon)
   },
 
-  rotateKey: (desk) =>
-    desk.alone(async () => {
-      const id = desk.keyring.rotate()
-      await desk.publish()
-      desk.log.info('key.rotated', { key: id })
-      const view = keyViews(desk).find((key) => key.id === id)
+  rotateKey: (daemon) =>
+    daemon.alone(async () => {
+      const id = daemon.keyring.rotate()
+      await daemon.publish()
+      daemon.log.info('key.rotated', { key: id })
+      const view = keyViews(daemon).find((key) => key.id === id)
       if (view === undefined) throw new Error('the new key is missing')
       return view
     }),
 
-  retireKey: (desk, _input, { id = '' }) =>
-    desk.alone(async () => {
-      desk.keyring.retire(id)
-      await desk.publish()
-      desk.log.info('key.retired', { key: id })
+  retireKey: (daemon, { params: { id = '' } }) =>
+    daemon.alone(async () => {
+      daemon.keyring.retire(id)
+      await daemon.publish()
+      daemon.log.info('key.retired', { key: id })
       return null
     }),
 }

@@ -5,21 +5,22 @@ import { version } from '../../lib/version.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
 import type { MetricName, Sample } from '../metrics/catalogue.ts'
 import { bounds, type S3Figures } from '../metrics/tally.ts'
-import type { Desk, Handlers } from './desk.ts'
+import type { Daemon } from './daemon.ts'
+import type { Handlers } from './handler.ts'
 
 export const metricsRoutes: Pick<Handlers, 'metrics'> = {
-  metrics: (desk) => samplesOf(desk),
+  metrics: (daemon) => samplesOf(daemon),
 }
 
 /** Waits two seconds at most, for processes that don't answer. */
-export async function samplesOf(desk: Desk): Promise<readonly Sample[]> {
-  const { workers, mounts, answered } = await desk.gather()
+export async function samplesOf(daemon: Daemon): Promise<readonly Sample[]> {
+  const { workers, mounts, answered } = await daemon.collectFigures()
   return [
     sample('twofold_build_info', { version, node: process.version }, 1),
-    sample('twofold_start_time_seconds', {}, desk.startedAt / 1000),
-    ...processSamples(desk, answered),
+    sample('twofold_start_time_seconds', {}, daemon.startedAt / 1000),
+    ...processSamples(daemon, answered),
     ...[...workers].flatMap(([name, figures]) => s3Samples(name, figures)),
-    ...(await diskSamples(desk)),
+    ...(await diskSamples(daemon)),
     ...[...mounts].flatMap(([disk, statistics]) => mountSamples(disk, statistics)),
   ]
 }
@@ -31,8 +32,8 @@ const sample = (name: MetricName, labels: Sample['labels'], value: number): Samp
 })
 const flag = (is: boolean): number => (is ? 1 : 0)
 
-function processSamples(desk: Desk, answered: ReadonlySet<string>): Sample[] {
-  return desk.processes().flatMap(({ name, role, pid, state, restarts }) => {
+function processSamples(daemon: Daemon, answered: ReadonlySet<string>): Sample[] {
+  return daemon.processes().flatMap(({ name, role, pid, state, restarts }) => {
     const labels = { process: name }
     const usage = pid === null ? undefined : processUsage(pid)
     return [
@@ -79,14 +80,14 @@ function s3Samples(process: string, figures: S3Figures): Sample[] {
   return samples
 }
 
-async function diskSamples(desk: Desk): Promise<Sample[]> {
+async function diskSamples(daemon: Daemon): Promise<Sample[]> {
   const samples = await Promise.all(
-    desk.disks.list().map(async (disk) => {
+    daemon.disks.list().map(async (disk) => {
       const labels = { disk: disk.id, bucket: bucketName(disk) }
-      const offline = await desk.disks.offline(disk)
+      const offline = await daemon.disks.offline(disk)
       const available = sample('twofold_disk_available', labels, flag(offline === undefined))
       if (disk.mountpoint === null) return [available]
-      const stands = desk.mounts.of(disk.id)?.state === 'mounted'
+      const stands = daemon.mounts.of(disk.id)?.state === 'mounted'
       return [available, sample('twofold_mount_up', { disk: disk.id }, flag(stands))]
     }),
   )

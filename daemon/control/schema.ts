@@ -5,7 +5,7 @@
 import type { Config } from '../../lib/config.ts'
 import type { DiskId, DiskSettings } from '../../lib/disk.ts'
 import type { ProcessView } from '../processes/process-view.ts'
-import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/parse.ts'
+import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/json-values.ts'
 
 /** Some of a disk's settings, to be changed. */
 export const someSettings = object({

@@ -1,19 +1,27 @@
 /**
- * The control API over HTTP: Koa and a router made from the table of routes. Whoever can open the socket may
- * do everything; what is here guards against mistakes, not against its owner.
+ * The control API over HTTP, through the same pipeline as S3: Koa and a router made from the table of routes find
+ * the row, and a request falls through it. Its caller is found, its input parsed, their permission checked, and its
+ * handler run.
  */
-import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { Fault } from '../../lib/errors.ts'
 import { isFull, storageFull } from '../../lib/storage-full.ts'
-import { Page, type Desk, type Handler, type Handlers } from './desk.ts'
+import { DirectResponse } from '../http/direct-response.ts'
+import type { Exchange, Subject } from '../http/exchange.ts'
+import { createListener, type Listener } from '../http/listener.ts'
+import { respond, type Recorded, type Service } from '../http/pipeline.ts'
+import { textReply, type Fields, type Reply } from '../http/reply.ts'
+import type { RequestBody } from '../http/request-body.ts'
+import { authorise } from './authorise.ts'
+import type { Caller } from './caller.ts'
+import type { Daemon } from './daemon.ts'
 import { diskRoutes } from './disks.ts'
+import { Page, type Handler, type Handlers, type Params } from './handler.ts'
 import { keyRoutes } from './keys.ts'
 import { metricsRoutes } from './metrics.ts'
 import { mountRoutes } from './mounts.ts'
-import { routes, type Envelope, type RouteName } from './routes.ts'
+import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName, type Row } from './routes.ts'
 import { shareRoutes } from './share.ts'
 import { statusRoutes } from './status.ts'
 import { userRoutes } from './users.ts'
@@ -28,72 +36,89 @@ const handlers: Handlers = {
   ...keyRoutes,
 }
 
-/** A server that is not listening yet. */
-export function createControlServer(desk: Desk): Server {
-  const app = new Koa()
-  const router = new Router({ strict: true, sensitive: true })
-  for (const name of Object.keys(routes) as RouteName[]) addRoute(router, desk, name)
+/** Requests that are answered at one time: a mount or a removal takes its time. */
+const mostRequests = 256
 
-  app.use(async (context, next) => {
-    const started = performance.now()
-    const requestId = randomBytes(8).toString('hex').toUpperCase()
-    context.set('x-request-id', requestId)
-    try {
-      await next()
-      if (context.body === undefined || context.body === null)
-        throw noRoute(router, context.method, context.path)
-    } catch (thrown) {
-      const fault = asFault(thrown, desk.config.state)
-      if (fault.code === 'InternalError') desk.log.error('bug', { id: requestId, error: thrown })
-      context.status = fault.status
-      for (const [name, value] of Object.entries(fault.headers)) context.set(name, value)
-      const body: Envelope<never> = { success: false, error: fault.message, code: fault.code, requestId }
-      context.body = body
-    }
-    desk.log.info('control', {
-      id: requestId,
-      method: context.method,
-      path: context.path,
-      status: context.status,
-      ms: Math.round((performance.now() - started) * 1000) / 1000,
+/** What a request brings to its route, and what that leaves to be sent. */
+interface State {
+  exchange: Exchange
+  answer?: Envelope<unknown>
+}
+type Routed = Router<State>
+
+/** Finds out who asks. Throws AccessDenied for somebody whom it doesn't know. */
+export type CallerOf = (exchange: Exchange) => Caller
+
+/** A server that is not listening yet. */
+export function createControlServer(daemon: Daemon, callerOf: CallerOf): Listener {
+  const { config, log } = daemon
+  const service: Service = {
+    log,
+    limit: { counter: { inFlight: 0 }, most: mostRequests },
+    fields: ({ id }) => ({ 'X-Request-Id': id }),
+    failure,
+    record: recordIn(log),
+  }
+  const router: Routed = new Router<State>({ strict: true, sensitive: true })
+  for (const name of Object.keys(routes) as RouteName[]) addRoute(router, daemon, callerOf, name)
+
+  const app = new Koa<State>()
+  app.use((context, next) => {
+    // The pipeline writes the answer.
+    context.respond = false
+    const { req: request, res: response } = context
+    if (!(response instanceof DirectResponse)) throw new TypeError('a server of another kind')
+    return respond(service, request, response, async (exchange) => {
+      context.state.exchange = exchange
+      try {
+        await next()
+      } catch (thrown) {
+        throw known(thrown, config.state)
+      }
+      const { answer } = context.state
+      if (answer === undefined) throw noRoute(router, context.method, context.path)
+      return jsonReply(200, answer)
     })
   })
   app.use(router.routes())
-  // Everything is answered above; what still comes here is a socket that closed under an answer.
-  app.on('error', (error: Error) => desk.log.debug('control.broken', { error }))
+  app.on('error', (error: Error) => log.debug('control.broken', { error }))
 
   const answer = app.callback()
-  const server = createServer(
+  return createListener(
     {
-      maxHeaderSize: desk.config.maxHeaderBytes,
-      headersTimeout: desk.config.headersTimeout,
-      requestTimeout: desk.config.headersTimeout + desk.config.idleTimeout,
+      ...config,
+      maxConnections: mostRequests,
+      // Nothing moves on the connection while a mount is made or a disk is removed.
+      idleTimeout: 0,
+      requestTimeout: config.headersTimeout + config.idleTimeout,
     },
     (request, response) => void answer(request, response),
+    service,
   )
-  server.maxConnections = 256
-  return server
 }
 
-function addRoute<N extends RouteName>(router: Router, desk: Desk, name: N): void {
-  const { method, path, input } = routes[name]
-  const parse = input as (value: unknown, where: string) => Parameters<Handlers[N]>[1]
+function addRoute<N extends RouteName>(router: Routed, daemon: Daemon, callerOf: CallerOf, name: N): void {
+  const row = routes[name] as unknown as Row<InputOf<N>, AnswerOf<N>>
+  const { method, path, input: parse } = row
   const handle = handlers[name] as Handler<N>
   router.register(path, [method], async (context) => {
-    const given =
+    const { exchange } = context.state
+    exchange.operation = name
+    const caller = callerOf(exchange)
+    const input =
       method === 'GET' || method === 'DELETE'
         ? parse(Object.fromEntries(Object.entries(context.query)), 'the query')
-        : parse(await readJson(context.req, desk.config.maxBodyBytes), 'the body')
-    const answer = await handle(desk, given, context.params)
-    const envelope: Envelope<unknown> =
+        : parse(await readJson(exchange.body, daemon.config.maxBodyBytes), 'the body')
+    const params = authorise(caller, row, { input, params: context.params as Params }, daemon.disks)
+    const answer = await handle(daemon, { input, params, caller })
+    context.state.answer =
       answer instanceof Page
         ? { success: true, data: answer.data, nextCursor: answer.nextCursor }
         : { success: true, data: answer, nextCursor: null }
-    context.body = envelope
   })
 }
 
-function noRoute(router: Router, method: string, path: string): Fault {
+function noRoute(router: Routed, method: string, path: string): Fault {
   const allowed = router.match(path, method).path.flatMap((layer) => layer.methods)
   if (allowed.length === 0) return new Fault('NoSuchRoute', `There is no route ${path}.`)
   return new Fault('MethodNotAllowed', `${path} takes ${allowed.join(', ')}.`, {
@@ -102,47 +127,40 @@ function noRoute(router: Router, method: string, path: string): Fault {
 }
 
 /** What Koa and its router throw themselves carries a status: it is the client's doing where that says so. */
-function asFault(thrown: unknown, state: string): Fault {
+function known(thrown: unknown, state: string): unknown {
   if (thrown instanceof Fault) return thrown
   if (isFull(thrown)) return storageFull(state)
   if (thrown instanceof URIError) return new Fault('InvalidURI')
-  if (
-    thrown instanceof Error &&
-    'status' in thrown &&
-    typeof thrown.status === 'number' &&
-    thrown.status < 500
-  ) {
-    return new Fault('BadRequest', thrown.message)
-  }
-  return new Fault('InternalError')
+  const status = thrown instanceof Error && 'status' in thrown ? thrown.status : undefined
+  return typeof status === 'number' && status < 500 && thrown instanceof Error
+    ? new Fault('BadRequest', thrown.message)
+    : thrown
 }
 
-/** The body as JSON; an absent one is an empty object. Throws EntityTooLarge, BadRequest. */
-async function readJson(request: IncomingMessage, limit: number): Promise<unknown> {
-  const body = await readBody(request, limit)
-  if (body.length === 0) return {}
+/** The body as JSON; an absent one is an empty object. Throws EntityTooLarge, IncompleteBody, BadRequest. */
+async function readJson(body: RequestBody, limit: number): Promise<unknown> {
+  const bytes = await body.bytes(limit)
+  if (bytes.length === 0) return {}
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
     throw new Fault('BadRequest', 'the body is not JSON in UTF-8')
   }
 }
 
-/** What is too much is read and dropped, so that a client which is still writing gets to read the answer. */
-function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length
-      if (length <= limit) chunks.push(chunk)
-      else chunks.length = 0
-    })
-    request.once('end', () => {
-      if (length <= limit) resolve(Buffer.concat(chunks))
-      else reject(new Fault('EntityTooLarge', `a request's body is at most ${limit} bytes`))
-    })
-    request.once('error', () => reject(new Fault('IncompleteBody')))
-    request.once('close', () => reject(new Fault('IncompleteBody')))
-  })
-}
+const jsonReply = (status: number, envelope: Envelope<unknown>, fields?: Fields): Reply =>
+  textReply(status, 'application/json; charset=utf-8', JSON.stringify(envelope), fields)
+
+const failure = (fault: Fault, { id: requestId }: Subject): Reply =>
+  jsonReply(
+    fault.status,
+    { success: false, error: fault.message, code: fault.code, requestId },
+    fault.headers,
+  )
+
+const recordIn =
+  (log: Daemon['log']): Service['record'] =>
+  ({ id, method, url }: Recorded, status, _bytes, ms, reason) => {
+    const [path] = url.split('?', 1)
+    log.info('control', { id, method, path, status, ms, reason })
+  }

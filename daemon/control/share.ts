@@ -7,20 +7,20 @@ import { isFile } from '../../lib/sys/stat.ts'
 import { parseKey, type Key } from '../../lib/tree/path.ts'
 import { resolve } from '../../lib/tree/resolve.ts'
 import { Root } from '../../lib/tree/root.ts'
-import type { Handlers } from './desk.ts'
+import type { Handlers } from './handler.ts'
 
 export const shareRoutes: Pick<Handlers, 'share'> = {
-  async share(desk, { key: path, expiresIn = shareSeconds.default }, { id = '' }) {
-    const disk = desk.disks.find(id)
-    const offline = await desk.disks.offline(disk)
+  async share(daemon, { input: { key: path, expiresIn = shareSeconds.default }, params: { id = '' } }) {
+    const disk = daemon.disks.find(id)
+    const offline = await daemon.disks.offline(disk)
     if (offline !== undefined) throw new Fault('DiskOffline', offline)
     const key = existingFile(disk, path)
     const expires = Math.floor(Date.now() / 1000) + expiresIn
-    const link = signShare(desk.keyring.keyring, { diskId: disk.id, path: key, expires })
+    const link = signShare(daemon.keyring.keyring, { diskId: disk.id, path: key, expires })
     // The link is a credential: it stays out of the log.
-    desk.log.info('share.made', { disk: disk.id, key, expires })
+    daemon.log.info('share.made', { disk: disk.id, key, expires })
     return {
-      url: `${desk.endpoint}${link}`,
+      url: `${daemon.endpoint}${link}`,
       expiresIn,
       expiresAt: new Date(expires * 1000).toISOString(),
     }

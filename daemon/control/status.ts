@@ -1,23 +1,23 @@
 /** The route that says how the daemon is. */
 import { version } from '../../lib/version.ts'
-import type { Handlers } from './desk.ts'
 import { diskView } from './disk-view.ts'
+import type { Handlers } from './handler.ts'
 
 export const statusRoutes: Pick<Handlers, 'status'> = {
-  async status(desk) {
+  async status(daemon) {
     return {
       version,
       node: process.version,
-      uptime: Math.floor((Date.now() - desk.startedAt) / 1000),
-      state: desk.config.state,
-      controlSocket: desk.config.controlSocket,
-      mounts: desk.config.mounts,
-      listen: desk.listen,
-      endpoint: desk.endpoint,
-      metricsListen: desk.metricsListen,
-      settings: desk.config,
-      processes: desk.processes(),
-      disks: await Promise.all(desk.disks.list().map((disk) => diskView(desk, disk))),
+      uptime: Math.floor((Date.now() - daemon.startedAt) / 1000),
+      state: daemon.config.state,
+      controlSocket: daemon.config.controlSocket,
+      mounts: daemon.config.mounts,
+      listen: daemon.listen,
+      endpoint: daemon.endpoint,
+      metricsListen: daemon.metricsListen,
+      settings: daemon.config,
+      processes: daemon.processes(),
+      disks: await Promise.all(daemon.disks.list().map((disk) => diskView(daemon, disk))),
     }
   },
 }

@@ -34,6 +34,8 @@ export interface ChildOptions<In extends { readonly type: string }> {
   /** It runs and waits for its first message. */
   readonly started: () => void
   readonly hear: Listeners<In>
+  /** Throws for what is no message of such a child, which is logged and not heard. Without it all is believed. */
+  readonly check?: (message: unknown) => In
   /** It ended without being asked to. Answer false to leave it so. */
   readonly crashed?: (how: string) => boolean
   /** Something of `view` changed. */
@@ -131,7 +133,7 @@ export class Child<In extends { readonly type: string }, Out> {
     )
     this.#process = child
     this.#startedAt = Date.now()
-    const line = lineToChild<In, Out>(child, this.#options.hear)
+    const line = lineToChild<In, Out>(child, this.#options.hear, (message) => this.#checked(message))
     this.#say = (message) => line.say(message)
     let ended = false
     const end = (how: string) => {
@@ -153,6 +155,17 @@ export class Child<In extends { readonly type: string }, Out> {
     log.debug('child.started', { role, pid: child.pid })
     this.#become('starting')
     this.#options.started()
+  }
+
+  #checked(message: unknown): unknown {
+    const { check, role, log } = this.#options
+    if (check === undefined) return message
+    try {
+      return check(message)
+    } catch (error) {
+      log.error('child.nonsense', { role, pid: this.#process?.pid, error })
+      return undefined
+    }
   }
 
   #again(): void {

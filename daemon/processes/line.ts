@@ -1,6 +1,7 @@
 /**
  * The two ends of a child's line, Node's IPC, and what is done at each message that comes over it. Both ends
- * are our own code of one version. Where a child answers strangers, what it says is checked (from-worker.ts).
+ * are our own code of one version, so that a message's type is trusted; what a worker says is checked
+ * (from-worker.ts), since it talks to strangers.
  */
 import type { ChildProcess } from 'node:child_process'
 
@@ -31,12 +32,13 @@ export function lineToPrimary<In extends Message, Out>(
   }
 }
 
-/** The primary's end of a child's line. */
+/** The primary's end of a child's line. `check` answers undefined for what is not to be heard. */
 export function lineToChild<In extends Message, Out>(
   child: ChildProcess,
   listeners: Listeners<In>,
+  check: (message: unknown) => unknown,
 ): Line<Out> {
-  child.on('message', (message) => hear(listeners, message))
+  child.on('message', (message) => hear(listeners, check(message)))
   return {
     say: (message) => {
       if (child.connected) child.send(message as object, ignoreClosed)

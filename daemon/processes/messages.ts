@@ -12,6 +12,7 @@ import type { KeyringRecord } from '../../lib/auth/keyring.ts'
 import type { RosterRecord } from '../../lib/roster.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
 import type { S3Figures } from '../metrics/tally.ts'
+import type { ChangeRecord } from './change-record.ts'
 import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** All that a door serves by. Replaced whole. */
@@ -53,6 +54,12 @@ export type MountReport =
 type Measure = { readonly type: 'measure'; readonly question: number }
 type Measured<Figures> = { readonly type: 'measured'; readonly question: number; readonly figures: Figures }
 
+/** A row of the table of questions (questions.ts), and what is asked as JSON, which control alone reads. */
+type Ask = { readonly type: 'ask'; readonly id: string; readonly name: string; readonly question: string }
+/** What became of a worker's question: what its row promises, or a Fault for whoever the worker answers. */
+export type Answer =
+  { readonly value: unknown } | { readonly fault: { readonly code: FaultCode; readonly message: string } }
+
 /** What every child hears first: how the daemon is configured, and what it is to do. */
 export type Start = { readonly type: 'start'; readonly config: Config }
 /** What every child hears last. */
@@ -81,6 +88,8 @@ export type ToControl =
       readonly process: ProcessName
       readonly diskId: DiskId
     })
+  /** A worker asks: to be answered by `answer` with the same id, and never ignored. */
+  | (Ask & { readonly from: ProcessName })
   | Stop
 
 /** It can't do its work, and another start would not help: it exits next. */
@@ -91,16 +100,20 @@ export type FromControl =
   | Failed
   | { readonly type: 'publish'; readonly doors: DoorRecord; readonly mounts: readonly MountRecord[] }
   /**
-   * Ends the mount unless somebody uses it, or in any case when it is forced: answered by a report, `unmounted` or `busy`. A mount that a
-   * publication leaves out ends in any case.
+   * Ends the mount unless somebody uses it, or in any case when it is forced: answered by a report, `unmounted`
+   * or `busy`. A mount that a publication leaves out ends in any case.
    */
   | { readonly type: 'unmount'; readonly diskId: DiskId; readonly force: boolean }
   | Measure
+  | { readonly type: 'answer'; readonly to: ProcessName; readonly id: string; readonly answer: Answer }
 
 export type ToWorker =
   | (Start & { readonly doors: DoorRecord; readonly listen: Config['listen'] })
   | { readonly type: 'doors'; readonly doors: DoorRecord }
   | Measure
+  | { readonly type: 'answer'; readonly id: string; readonly answer: Answer }
+  /** Every mount's kernel knows of these changes, or its mount doesn't answer. */
+  | { readonly type: 'told'; readonly id: string }
   | Stop
 
 export type FromWorker =
@@ -109,16 +122,24 @@ export type FromWorker =
   /** From now on no request is answered by an older version. */
   | { readonly type: 'applied'; readonly version: number }
   | Measured<S3Figures>
+  | Ask
+  /** It changed the tree: `told` answers it when the kernels behind the mounts have been. */
+  | { readonly type: 'changed'; readonly id: string; readonly changes: readonly ChangeRecord[] }
 
 export type ToMount =
   | (Start & { readonly mount: MountRecord })
   /** Unmount and exit, or report `busy` and go on. */
   | { readonly type: 'unmount' }
   | Measure
+  /** Tell the kernel of these and answer `told`. Since disks may nest all mounts hear it: a name may be in none of this one. */
+  | { readonly type: 'changed'; readonly id: number; readonly changes: readonly ChangeRecord[] }
   | Stop
 
 /**
  * A mount process says `mounted` or `failed` (and exits), `busy` when it was asked to unmount and can't, and at
  * last `unmounted` (and exits). It clears away a dead mount at its mount point before it begins.
  */
-export type FromMount = { readonly type: 'mount'; readonly report: MountReport } | Measured<MountStatistics>
+export type FromMount =
+  | { readonly type: 'mount'; readonly report: MountReport }
+  | Measured<MountStatistics>
+  | { readonly type: 'told'; readonly id: number }

@@ -9,13 +9,16 @@ import { removeMountpoint } from '../../lib/mountpoint.ts'
 import { diskSource } from '../../mount/disk/source.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
 import { detachDead } from '../../mount/recover.ts'
+import type { ChangeRecord } from './change-record.ts'
 import { Child } from './child.ts'
 import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
+import { MountNotices } from './mount-notices.ts'
 import { mountName, type ProcessView } from './process-view.ts'
 
 interface Mount {
   readonly record: MountRecord
   readonly child: Child<FromMount, ToMount>
+  readonly notices: MountNotices
   report: MountReport
   /** Somebody waits for the answer to `unmount`. */
   asked: ((answer: MountReport) => void) | undefined
@@ -72,6 +75,12 @@ export class Mounts {
     return standing.map(([id]) => id)
   }
 
+  /** Has the kernels told of changes: resolves when each has been, or has had its time. */
+  async tell(changes: readonly ChangeRecord[]): Promise<void> {
+    const standing = [...this.#mounts.values()].filter(({ child }) => child.running)
+    await Promise.all(standing.map(({ notices }) => notices.tell(changes)))
+  }
+
   /** Ends the disk's mount, unless somebody uses it and it isn't forced; a report says which. */
   unmount(id: DiskId, force: boolean): void {
     this.#work = this.#work.then(() => (force ? this.#remove(id, 0) : this.#ask(id)))
@@ -123,8 +132,10 @@ export class Mounts {
       hear: {
         mount: ({ report }) => hear(report),
         measured: ({ question, figures }) => this.#measured(id, question, figures),
+        told: (message) => notices.told(message.id),
       },
       crashed: (how) => {
+        notices.ended()
         const asked = this.#mounts.get(id)?.asked
         if (asked !== undefined) {
           asked({ state: 'unmounted' })
@@ -139,7 +150,8 @@ export class Mounts {
       },
       changed: this.#changed,
     })
-    this.#mounts.set(id, { record, child, report: { state: 'mounting' }, asked: undefined })
+    const notices = new MountNotices((message) => child.say(message))
+    this.#mounts.set(id, { record, child, notices, report: { state: 'mounting' }, asked: undefined })
     this.#heard(id, { state: 'mounting' })
     child.start()
   }
@@ -162,6 +174,7 @@ export class Mounts {
     const mount = this.#mounts.get(id)
     if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
     await mount.child.stop({ type: 'stop', drain }, drain)
+    mount.notices.ended()
     await this.#clear(mount.record)
     this.#mounts.delete(id)
     this.#heard(id, { state: 'unmounted' })

@@ -7,20 +7,26 @@ import { Fault } from '../../lib/errors.ts'
 import type { ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import type { S3Figures } from '../metrics/tally.ts'
+import type { ChangeRecord } from './change-record.ts'
 import { Child } from './child.ts'
-import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { parseFromWorker } from './from-worker.ts'
+import type { Answer, DoorRecord, FromWorker, ToWorker } from './messages.ts'
 import { workerName, type ProcessName, type ProcessView } from './process-view.ts'
 
 /** Milliseconds that a live worker may take to say that it serves by the latest records before it is replaced. */
 const applyTime = 5_000
 /** The same for one that is still starting: on a busy machine that alone takes seconds. */
 const bootTime = 60_000
+/** Messages of changes that one worker may have under way; a sound one has one (tell-mounts.ts). */
+const mostTelling = 16
 
 interface Worker {
   readonly child: Child<FromWorker, ToWorker>
   /** The version that it serves by; 0: none yet. */
   applied: number
   overdue: NodeJS.Timeout | undefined
+  /** Of its changes, those that mounts are being told of. */
+  telling: number
 }
 
 export interface WorkersOptions {
@@ -35,11 +41,14 @@ export interface WorkersOptions {
   readonly ready: () => void
   /** Every worker that runs serves by this version or by a later one. */
   readonly published: (version: number) => void
+  readonly asked: (process: ProcessName, question: Extract<FromWorker, { type: 'ask' }>) => void
+  /** Has the mounts told of changes; resolves when they have been. */
+  readonly tell: (changes: readonly ChangeRecord[]) => Promise<void>
   readonly measured: (process: ProcessName, question: number, figures: S3Figures) => void
   /** One can't do its work, and another start would not help. */
   readonly failed: (fault: Fault) => void
   /** One ended without being asked to. Answer false to leave it so. */
-  readonly crashed: (how: string) => boolean
+  readonly crashed: (process: ProcessName, how: string) => boolean
   /** Something of `views` changed. */
   readonly changed: () => void
 }
@@ -82,6 +91,11 @@ export class Workers {
     return ready.map(({ child }) => child.view.name)
   }
 
+  answer(process: ProcessName, id: string, answer: Answer): void {
+    const asker = this.#workers.find(({ child }) => child.view.name === process)
+    asker?.child.say({ type: 'answer', id, answer })
+  }
+
   async stop(drain: number): Promise<void> {
     for (const worker of this.#workers) clearTimeout(worker.overdue)
     await Promise.all(this.#workers.map(({ child }) => child.stop({ type: 'stop', drain }, drain)))
@@ -96,6 +110,7 @@ export class Workers {
       fd: socketFd,
       lockFd,
       log,
+      check: parseFromWorker,
       started: () => {
         worker.applied = 0
         if (this.#doors === undefined) return
@@ -114,17 +129,34 @@ export class Workers {
           this.#checkPublished()
         },
         measured: ({ question, figures }) => this.#options.measured(name, question, figures),
+        ask: (message) => this.#options.asked(name, message),
+        changed: ({ id, changes }) => void this.#tell(worker, id, changes),
       },
       crashed: (how) => {
         clearTimeout(worker.overdue)
-        const again = this.#options.crashed(how)
+        const again = this.#options.crashed(name, how)
         this.#checkPublished()
         return again
       },
       changed,
     })
-    const worker: Worker = { child, applied: 0, overdue: undefined }
+    const worker: Worker = { child, applied: 0, overdue: undefined, telling: 0 }
     return worker
+  }
+
+  async #tell(worker: Worker, id: string, changes: readonly ChangeRecord[]): Promise<void> {
+    if (worker.telling >= mostTelling) {
+      this.#options.log.error('child.nonsense', {
+        role: 'worker',
+        pid: worker.child.view.pid,
+        error: 'too many changes',
+      })
+      return
+    }
+    worker.telling++
+    await this.#options.tell(changes)
+    worker.telling--
+    worker.child.say({ type: 'told', id })
   }
 
   /** A worker that doesn't take the records in time may be serving somebody who was revoked: it is replaced. */

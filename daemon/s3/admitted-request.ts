@@ -17,6 +17,8 @@ export interface Tools {
   readonly roots: Roots
   readonly directories: Directories
   readonly keyring: () => Keyring
+  readonly control: S3Request['control']
+  readonly mounts: S3Request['mounts']
 }
 
 export class AdmittedRequest implements S3Request {
@@ -69,5 +71,13 @@ export class AdmittedRequest implements S3Request {
 
   get keyring(): Keyring {
     return this.#tools.keyring()
+  }
+
+  get control(): S3Request['control'] {
+    return this.#tools.control
+  }
+
+  get mounts(): S3Request['mounts'] {
+    return this.#tools.mounts
   }
 }

@@ -3,6 +3,8 @@ import type { Disk, S3User } from '../../lib/disk.ts'
 import type { Keyring } from '../../lib/auth/keyring.ts'
 import type { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
+import type { ControlAsker } from '../processes/ask-control.ts'
+import type { MountTeller } from '../processes/tell-mounts.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import type { Query } from '../http/query.ts'
 import type { ObjectBody } from './object-body.ts'
@@ -28,6 +30,10 @@ export interface S3Request {
   readonly directories: Directories
   /** For continuation tokens. */
   readonly keyring: Keyring
+  /** Who changes records. */
+  readonly control: Pick<ControlAsker, 'ask'>
+  /** Whose kernels are told of each change of the tree before it is answered. */
+  readonly mounts: Pick<MountTeller, 'tell'>
 }
 
 export type Run = (request: S3Request) => Reply | Promise<Reply>

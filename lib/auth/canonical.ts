@@ -4,6 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
 import { Fault } from '../errors.ts'
+import { LRUCache } from '../lru.ts'
 
 /** A byte as it stands in a canonical path or query: itself when unreserved (RFC 3986), else %XX. */
 const encoded = Array.from({ length: 256 }, (_, byte) => {
@@ -108,7 +109,7 @@ export interface SignedHeaders {
   readonly index: ReadonlyMap<string, number>
 }
 
-const lists = new Map<string, SignedHeaders>()
+const lists = new LRUCache<string, SignedHeaders>({ max: 256 })
 
 /** Undefined when the list is empty, names a header twice or holds what no header is called. */
 export function parseSignedHeaders(list: string): SignedHeaders | undefined {
@@ -119,10 +120,7 @@ export function parseSignedHeaders(list: string): SignedHeaders | undefined {
   const index = new Map(names.map((name, at) => [name, at]))
   if (index.size !== names.length) return undefined
   const parsed = { list: names.join(';'), names, index }
-  if (list.length < 512) {
-    if (lists.size === 256) lists.clear()
-    lists.set(list, parsed)
-  }
+  if (list.length < 512) lists.set(list, parsed)
   return parsed
 }
 

@@ -1,5 +1,6 @@
 /** What a request claims about its signature, from the Authorization header or from the query. */
 import { Fault, type FaultCode } from '../errors.ts'
+import { LRUCache } from '../lru.ts'
 import {
   canonicalValue,
   parseSignedHeaders,
@@ -106,7 +107,7 @@ interface Authority {
 }
 
 /** That is the same for all of a client's requests of a day: the beginnings that came lately, parsed. */
-const authorities = new Map<string, Authority>()
+const authorities = new LRUCache<string, Authority>({ max: 256 })
 const signatureLength = 64
 
 const malformed = (why: string) =>
@@ -119,7 +120,6 @@ function readAuthorization(value: string): { authority: Authority; signature: st
   if (known !== undefined && !end.includes(',')) return { authority: known, signature: end }
   const parsed = parseAuthorization(canonicalValue(value))
   if (start.endsWith('Signature=') && parsed.signature === end && value.length < 1024) {
-    if (authorities.size === 256) authorities.clear()
     authorities.set(start, parsed.authority)
   }
   return parsed
@@ -270,7 +270,7 @@ interface Scope {
 }
 
 /** Credentials repeat all day long: the well-formed ones that came lately, parsed. */
-const scopes = new Map<string, Scope>()
+const scopes = new LRUCache<string, Scope>({ max: 256 })
 
 function readScope(
   credential: string,
@@ -281,7 +281,6 @@ function readScope(
   let scope = scopes.get(credential)
   if (scope === undefined) {
     scope = parseScope(credential, malformed)
-    if (scopes.size === 256) scopes.clear()
     scopes.set(credential, scope)
   }
   if (scope.service !== service) {

@@ -8,6 +8,7 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { Fault } from '../errors.ts'
+import { LRUCache } from '../lru.ts'
 import {
   canonicalPath,
   canonicalQuery,
@@ -60,7 +61,7 @@ const keysPerUser = 8
 export class Verifier<User extends object> {
   readonly #options: VerifierOptions<User>
   readonly #service: string
-  readonly #keys = new WeakMap<User, Map<string, SigningKey>>()
+  readonly #keys = new WeakMap<User, LRUCache<string, SigningKey>>()
 
   constructor(options: VerifierOptions<User>) {
     this.#options = options
@@ -110,11 +111,7 @@ export class Verifier<User extends object> {
   /** Only after a signature was right: a stranger who knows an access key id fills no memory. */
   #keep(user: User, scope: string, key: SigningKey): void {
     let keys = this.#keys.get(user)
-    if (keys === undefined) this.#keys.set(user, (keys = new Map()))
-    for (const oldest of keys.keys()) {
-      if (keys.size < keysPerUser) break
-      keys.delete(oldest)
-    }
+    if (keys === undefined) this.#keys.set(user, (keys = new LRUCache({ max: keysPerUser })))
     keys.set(scope, key)
   }
 

@@ -25,7 +25,7 @@ import {
   whole,
   withDefault,
   type Parse,
-} from '../parse.ts'
+} from '../json-values.ts'
 
 /** Raised when older programs could no longer read what we write. */
 export const schemaVersion = 1

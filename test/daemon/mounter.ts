@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,6 +18,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { toChangeRecord } from '../../daemon/processes/change-record.ts'
 import { mknodat } from '../../lib/sys/open.ts'
 import { isMounted, mountTable } from '../../lib/sys/mountinfo.ts'
 import { makedev, S } from '../../lib/sys/stat.ts'
@@ -154,6 +157,31 @@ function cases(t: Test, engine: Engine): void {
     if (engine.supports.has('notify')) await pause(1100)
     t.equal(readFileSync(join(mountpoint, 'file'), 'utf8'), 'changed on the host')
     t.strictSame(readdirSync(mountpoint).sort(), ['file', 'new'])
+    await stop()
+  })
+
+  t.test('told of a change, it has the kernel forget what it knew before it answers', async (t) => {
+    const { root, mountpoint, process: child, stop } = await mount({ attributeTimeout: 600_000 })
+    const directory = statSync(root, { bigint: true })
+    const tell = async (id: number, names: readonly (string | Buffer)[]) => {
+      const told = once(child, 'message')
+      const changes = names.map((name) => toChangeRecord({ directory, name: Buffer.from(name) }))
+      child.send({ type: 'changed', id, changes })
+      return (await told) as unknown[]
+    }
+    t.equal(statSync(join(mountpoint, 'file')).size, 7)
+    t.notOk(existsSync(join(mountpoint, 'new')))
+    writeFileSync(join(root, 'other'), 'longer than before')
+    renameSync(join(root, 'other'), join(root, 'file'))
+    if (engine.supports.has('notify')) t.equal(statSync(join(mountpoint, 'file')).size, 7, 'still known')
+    t.match(await tell(1, ['file']), [{ type: 'told', id: 1 }])
+    t.equal(statSync(join(mountpoint, 'file')).size, 18)
+
+    const bytes = Buffer.from([0x6e, 0xe9, 0xff])
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/`), bytes]), '')
+    t.match(await tell(2, [bytes, 'file']), [{ type: 'told', id: 2 }], 'a name is bytes')
+    if (engine.supports.has('byteNames'))
+      t.ok(existsSync(Buffer.concat([Buffer.from(`${mountpoint}/`), bytes])))
     await stop()
   })
 

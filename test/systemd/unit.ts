@@ -18,7 +18,7 @@ function warmNpmCache(): void {
     cpSync(join(repository, file), join(directory, file))
   execFileSync(
     'npm',
-    ['ci', '--omit=dev', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'],
+    ['ci', '--workspaces=false', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'],
     {
       cwd: directory,
       stdio: 'ignore',

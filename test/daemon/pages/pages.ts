@@ -12,7 +12,7 @@ import { createLog } from '../../../lib/log.ts'
 import { Roster } from '../../../lib/roster.ts'
 import { Roots } from '../../../lib/tree/roots.ts'
 import { adopted } from '../../fixtures/disk.ts'
-import { doorsConfig } from '../../fixtures/door.ts'
+import { alone, doorsConfig } from '../../fixtures/door.ts'
 
 const directory = t.testdir({
   root: {
@@ -37,6 +37,7 @@ const server = createDoors({
   roster,
   keyring: () => keyring,
   roots,
+  ...alone,
   log,
   tally,
   config: { ...doorsConfig, maxRequests: 3 },

@@ -2,7 +2,7 @@
 import type { DiskId } from '../../lib/disk.ts'
 import type { MountReport } from '../processes/messages.ts'
 
-export class MountBoard {
+export class MountStates {
   readonly #reports = new Map<DiskId, MountReport>()
   readonly #listeners = new Set<(id: DiskId, report: MountReport) => void>()
 

@@ -5,7 +5,7 @@ import type { FromControl, ToControl } from '../processes/messages.ts'
 import type { ProcessName } from '../processes/process-view.ts'
 import type { S3Figures } from '../metrics/tally.ts'
 
-export interface Gathered {
+export interface CollectedFigures {
   /** By process. */
   readonly workers: ReadonlyMap<ProcessName, S3Figures>
   readonly mounts: ReadonlyMap<DiskId, MountStatistics>
@@ -27,7 +27,7 @@ type Heard = Extract<ToControl, { type: 'asked' | 'measured' }>
 /** Milliseconds for an answer: a mount whose disk hangs doesn't answer, and keeps nobody else waiting. */
 const patience = 2_000
 
-export class Gatherer {
+export class FigureCollector {
   readonly #say: (message: FromControl) => void
   readonly #open = new Map<number, Open>()
   #last = 0
@@ -36,7 +36,7 @@ export class Gatherer {
     this.#say = say
   }
 
-  async gather(): Promise<Gathered> {
+  async collect(): Promise<CollectedFigures> {
     const question = ++this.#last
     let done!: () => void
     const all = new Promise<void>((resolve) => (done = resolve))

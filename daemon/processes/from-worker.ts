@@ -1,0 +1,69 @@
+/**
+ * What a worker says, checked. It reads from the network, so somebody may have taken it over: to the primary and
+ * to control it is a stranger, and nothing is taken to be in its messages, or of any size, before it was looked at.
+ */
+import { catalogue, type FaultCode } from '../../lib/errors.ts'
+import { brand, object, oneOf, text, whole, type Parse } from '../../lib/json-values.ts'
+import { bounds, type S3Figures } from '../metrics/tally.ts'
+import { mostChanges, parseChangeRecord } from './change-record.ts'
+import type { FromWorker } from './messages.ts'
+
+/** Of a question's JSON, in UTF-16 units. Fifty tags, every character of them escaped, take half of it. */
+const longestQuestion = 256 * 1024
+
+const list =
+  <T>(parse: Parse<T>, most: number): Parse<readonly T[]> =>
+  (value, where) => {
+    if (!Array.isArray(value) || value.length > most)
+      throw new TypeError(`${where} is no list of up to ${most}`)
+    return value.map((one, i) => parse(one, `${where}[${i}]`))
+  }
+
+const amount: Parse<number> = (value, where) => {
+  if (typeof value !== 'number' || !(value >= 0)) throw new TypeError(`${where} is no amount`)
+  return value
+}
+const pair: Parse<readonly [number, number]> = (value, where) => {
+  const [first = 0, second = 0] = list(amount, 2)(value, where)
+  return [first, second]
+}
+
+const faultCode = brand(
+  (code) => (Object.hasOwn(catalogue, code) ? (code as FaultCode) : undefined),
+  'a code of the catalogue',
+)
+const id = text(1, 64)
+const number = whole(0, Number.MAX_SAFE_INTEGER)
+
+/** More than a worker ever counts, since it forgets disks that are gone. */
+const mostFigures = 100_000
+const figures: Parse<S3Figures> = object({
+  requests: list(
+    object({ disk: text(0, 64), operation: text(0, 64), statuses: list(pair, 1_000), bytes: amount }),
+    mostFigures,
+  ),
+  durations: list(
+    object({ operation: text(0, 64), seconds: amount, buckets: list(amount, bounds.length + 1) }),
+    mostFigures,
+  ),
+  inFlight: amount,
+  connections: amount,
+})
+
+const parsers: { readonly [T in FromWorker['type']]: Parse<Extract<FromWorker, { type: T }>> } = {
+  ready: object({ type: oneOf('ready') }),
+  failed: object({ type: oneOf('failed'), code: faultCode, message: text(0, 4096) }),
+  applied: object({ type: oneOf('applied'), version: number }),
+  measured: object({ type: oneOf('measured'), question: number, figures }),
+  ask: object({ type: oneOf('ask'), id, name: text(1, 64), question: text(1, longestQuestion) }),
+  changed: object({ type: oneOf('changed'), id, changes: list(parseChangeRecord, mostChanges) }),
+}
+
+/** Throws for what is no message of a worker's. */
+export function parseFromWorker(message: unknown): FromWorker {
+  const type =
+    typeof message === 'object' && message !== null && 'type' in message ? String(message.type) : ''
+  if (!Object.hasOwn(parsers, type))
+    throw new TypeError(`a worker says nothing of type "${type.slice(0, 64)}"`)
+  return parsers[type as FromWorker['type']](message, 'the message')
+}
