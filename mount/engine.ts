@@ -89,11 +89,19 @@ export const defaultMountOptions: MountOptions = {
   threads: 4,
 }
 
-/** What of the host's tree changed behind the kernel's back. Paths are below the disk's root. */
+/** Who a file is on the host. */
+export interface HostFile {
+  readonly dev: bigint
+  readonly ino: bigint
+}
+
+/** What of the host's tree changed behind the kernel's back. */
 export interface Change {
-  /** The directory's host (device, inode), and the name in it that came, went or changed. */
-  readonly directory: { readonly dev: bigint; readonly ino: bigint }
+  /** The directory, and the name in it that came, went or changed. */
+  readonly directory: HostFile
   readonly name: Uint8Array
+  /** What the name led to before, where that is another file than now: it has one link less. */
+  readonly before?: HostFile
 }
 
 export interface MountSession {
@@ -111,7 +119,10 @@ export interface MountSession {
    * but where another mount namespace has a copy it ends with that, or with this process.
    */
   unmount(lazy: boolean): Promise<void>
-  /** Makes the kernel forget what it knows of these names; fulfilled when it has. Engines without `notify`: no-op. */
+  /**
+   * Makes the kernel ask anew for these names, and forget the attributes and the bytes of what they lead to and led to;
+   * fulfilled when it has. Engines without `notify`: no-op.
+   */
   invalidate(changes: readonly Change[]): Promise<void>
   /** For the metrics and for `status`. */
   statistics(): Promise<MountStatistics>

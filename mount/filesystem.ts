@@ -300,6 +300,8 @@ export interface Filesystem
   appends(handle: HandleId): boolean
   /** The node that a host (device, inode) is known by, for invalidation from outside; 0 where none is. */
   nodeOf(dev: bigint, ino: bigint): NodeId | 0
+  /** The node that a name leads to now, without a lookup that would count; 0 where none is known. */
+  nodeAt(parent: NodeId, name: Name): NodeId | 0
   /** How much is held. All but `descriptors` of a quiet file system return to zero after forget and release. */
   usage(): FilesystemUsage
   /** Closes every descriptor. No operation may follow. */

@@ -21,7 +21,7 @@ import { dataOperations } from './operations/data.ts'
 import { directoryOperations } from './operations/directories.ts'
 import { fileOperations } from './operations/files.ts'
 import { linkOperations } from './operations/links.ts'
-import { nameOperations } from './operations/names.ts'
+import { knownAs, nameOperations } from './operations/names.ts'
 import { extendedAttributeOperations } from './operations/xattrs.ts'
 import type { DiskSource } from './source.ts'
 
@@ -54,6 +54,12 @@ export function openDiskFilesystem(
     appends: (handle) => handles.get(handle)?.appends ?? false,
 
     nodeOf: (dev, ino) => nodes.byInode(dev, ino)?.id ?? 0,
+
+    nodeAt(parent, name) {
+      const directory = disk.node(parent)
+      const fd = directory === undefined ? -1 : nodes.descriptor(directory)
+      return fd < 0 ? 0 : (knownAs(disk, fd, name)?.id ?? 0)
+    },
 
     usage: () => ({
       nodes: nodes.count,

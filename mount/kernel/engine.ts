@@ -14,7 +14,7 @@ import { Figures, USAGE } from './figures.ts'
 import { LaneThreads } from './lane-threads.ts'
 import { laneMemory } from './lanes.ts'
 import { lockWaitBytes } from './lock-waits.ts'
-import { notifyEntries } from './notify.ts'
+import { isEntryName, notifyChanges, type ChangedNodes } from './notify.ts'
 import { printLine } from './print-line.ts'
 import { validity } from './protocol/codec.ts'
 import { opcodeName, OPCODES } from './protocol/opcode-numbers.ts'
@@ -40,7 +40,7 @@ function unavailable(): string | null {
 const patience = 1000
 
 interface Question {
-  resolve(nodes: readonly number[]): void
+  resolve(nodes: readonly ChangedNodes[]): void
   reject(reason: Error): void
 }
 
@@ -152,9 +152,11 @@ class KernelSession implements MountSession {
   }
 
   async invalidate(changes: readonly Change[]): Promise<void> {
-    if (changes.length === 0) return
-    const nodes = await this.#ask(changes.map((change) => change.directory))
-    notifyEntries(this.#device, changes, nodes)
+    const possible = changes.filter(({ name }) => isEntryName(name))
+    if (possible.length === 0) return
+    const nodes = await this.#ask(possible)
+    const names = possible.map(({ name }) => name)
+    notifyChanges(this.#device, names, nodes)
   }
 
   async statistics(): Promise<MountStatistics> {
@@ -181,14 +183,14 @@ class KernelSession implements MountSession {
   }
 
   /**
-   * Lets the thread look up from read(2), note its figures, and say which nodes those directories are. Rejects with
+   * Lets the thread look up from read(2), note its figures, and say which nodes those changes are about. Rejects with
    * a SystemError when the mount is gone.
    */
-  async #ask(directories: ToThread['directories']): Promise<readonly number[]> {
+  async #ask(changes: readonly Change[]): Promise<readonly ChangedNodes[]> {
     const id = this.#nextQuestion++
-    const { promise, resolve, reject } = withResolvers<readonly number[]>()
+    const { promise, resolve, reject } = withResolvers<readonly ChangedNodes[]>()
     this.#questions.set(id, { resolve, reject })
-    const question: ToThread = { type: 'resolve', id, directories }
+    const question: ToThread = { type: 'resolve', id, changes }
     this.#worker.postMessage(question)
     this.#wake()
     try {

@@ -18,7 +18,7 @@ import { DEFERRED } from './lanes.ts'
 import { emptyWait, type LockWaits } from './lock-waits.ts'
 import { invalidateAttributes } from './notify.ts'
 import type { Request } from './protocol/codec.ts'
-import { LK_FLOCK } from './protocol/flags.ts'
+import { LK } from './protocol/flags.ts'
 import type { fileLock, lkIn } from './protocol/structs.ts'
 import { Malformed, type ValueOf } from './protocol/wire.ts'
 
@@ -85,7 +85,7 @@ export class HostLocks {
     const handle = fh as HandleId
     const open = this.#filesystem.descriptor(handle)
     if (open < 0) return open
-    if ((lk_flags & LK_FLOCK) !== 0) return this.#flock(request, open, lk.type, waits)
+    if ((lk_flags & LK.FLOCK) !== 0) return this.#flock(request, open, lk.type, waits)
     const length = lengthOf(lk)
     const owner = this.#owner(node, id) ?? (lk.type === F.UNLCK ? null : this.#added(node, id, open))
     if (owner === null) return 0

@@ -1,7 +1,8 @@
 /** What the engine and the thread that serves its mount have in common. All of it crosses threads. */
 import type { DiskSource } from '../disk/source.ts'
-import type { MountOptions } from '../engine.ts'
+import type { Change, MountOptions } from '../engine.ts'
 import type { LaneMemory } from './lanes.ts'
+import type { ChangedNodes } from './notify.ts'
 import type { Validity } from './protocol/codec.ts'
 
 /** The most bytes of data in one READ or WRITE. */
@@ -64,7 +65,7 @@ export type FromThread =
   /** A bug of ours. */
   | { readonly type: 'fault'; readonly text: string }
   /** The answer to `resolve`: where each change lies for the kernel. */
-  | { readonly type: 'resolved'; readonly id: number; readonly nodes: readonly number[] }
+  | { readonly type: 'resolved'; readonly id: number; readonly nodes: readonly ChangedNodes[] }
   /** The session ended: 0, or the errno that ended it. */
   | { readonly type: 'ended'; readonly errno: number }
 
@@ -72,5 +73,5 @@ export type FromThread =
 export type ToThread = {
   readonly type: 'resolve'
   readonly id: number
-  readonly directories: readonly { readonly dev: bigint; readonly ino: bigint }[]
+  readonly changes: readonly Change[]
 }

@@ -6,8 +6,10 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
+import { cstring } from '../../lib/sys/libc.ts'
 import { statFs, emptyStatFs } from '../../lib/sys/statfs.ts'
 import { openDiskFilesystem } from '../disk/filesystem.ts'
+import type { Change } from '../engine.ts'
 import { Backings } from './backings.ts'
 import { CallerCredentials } from './caller-credentials.ts'
 import { Exchange } from './exchange.ts'
@@ -15,6 +17,7 @@ import { Figures, USAGE } from './figures.ts'
 import { HostLocks } from './host-locks.ts'
 import { Lanes } from './lanes.ts'
 import { LockWaits } from './lock-waits.ts'
+import type { ChangedNodes } from './notify.ts'
 import { printLine } from './print-line.ts'
 import { validity } from './protocol/codec.ts'
 import { opcodeName } from './protocol/opcode-numbers.ts'
@@ -47,6 +50,15 @@ exchange.birthTimes = options.birthTimes
 if (start.locks !== null) {
   exchange.locks = new HostLocks(filesystem, new LockWaits(start.locks, () => tell({ type: 'locks' })))
 }
+function nodesOf({ directory: { dev, ino }, name, before }: Change): ChangedNodes {
+  const directory = filesystem.nodeOf(dev, ino)
+  return {
+    directory,
+    now: directory === 0 ? 0 : filesystem.nodeAt(directory, cstring(name)),
+    before: before === undefined ? 0 : filesystem.nodeOf(before.dev, before.ino),
+  }
+}
+
 exchange.onWake = () => {
   const { nodes, handles, descriptors } = filesystem.usage()
   const { usage } = figures
@@ -59,8 +71,8 @@ exchange.onWake = () => {
   for (;;) {
     const received = receiveMessageOnPort(port) as { message: ToThread } | undefined
     if (received === undefined) break
-    const { id, directories } = received.message
-    tell({ type: 'resolved', id, nodes: directories.map(({ dev, ino }) => filesystem.nodeOf(dev, ino)) })
+    const { id, changes } = received.message
+    tell({ type: 'resolved', id, nodes: changes.map(nodesOf) })
   }
 }
 

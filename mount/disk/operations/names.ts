@@ -105,8 +105,8 @@ function rename(
   // What is replaced lives on while somebody holds it: its descriptor is taken before its name goes.
   const replaced = flags === 0 ? hold(disk, toFd, toName) : undefined
   const { nlink, blocks } = disk.stat
-  const swapped = exchange ? known(disk, toFd, toName) : undefined
-  const moved = known(disk, fromFd, fromName)
+  const swapped = exchange ? knownAs(disk, toFd, toName) : undefined
+  const moved = knownAs(disk, fromFd, fromName)
   const result = disk.as(caller, renameat2, fromFd, fromName, toFd, toName, flags)
   if (result < 0) return result
   // Two names of one file: rename(2) does nothing then.
@@ -119,12 +119,12 @@ function rename(
 }
 
 /** The node that `name` stands for, where one is known. */
-function known({ nodes, stat }: OpenDisk, fd: number, name: Name): Node | undefined {
+export function knownAs({ nodes, stat }: OpenDisk, fd: number, name: Name): Node | undefined {
   const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW, stat)
   return result < 0 ? undefined : nodes.byStat(stat)
 }
 
-/** As `known`, with a descriptor that outlives the name. What it is, links included, is in `disk.stat` then. */
+/** As `knownAs`, with a descriptor that outlives the name. What it is, links included, is in `disk.stat` then. */
 function hold({ nodes, stat }: OpenDisk, fd: number, name: Name): Node | undefined {
   const held = openat2(fd, name, O.PATH | O.NOFOLLOW)
   if (held < 0) return undefined

@@ -3,13 +3,13 @@ import { errno } from '../../../lib/sys/errno.ts'
 import { SET, NO_HANDLE, type NodeId } from '../../filesystem.ts'
 import type { Exchange } from '../exchange.ts'
 import { deviceMajor, deviceMinor, encodeDevice, handle } from '../protocol/codec.ts'
-import { FATTR, GETATTR_FH } from '../protocol/flags.ts'
+import { FATTR, GETATTR } from '../protocol/flags.ts'
 import { OPCODE } from '../protocol/opcode-numbers.ts'
 import * as layout from '../protocol/structs.ts'
 
 export function getattr(x: Exchange): number {
   const a = x.request.take(layout.getattrIn)
-  const through = (a.getattr_flags & GETATTR_FH) !== 0 ? handle(Number(a.fh)) : NO_HANDLE
+  const through = (a.getattr_flags & GETATTR.FH) !== 0 ? handle(Number(a.fh)) : NO_HANDLE
   return x.attributesReply(x.filesystem.getattr(x.request.node, through, x.entry.attributes))
 }
 
@@ -85,7 +85,7 @@ export function statx(x: Exchange): number {
   if (!x.birthTimes) return -errno.ENOSYS
   const a = x.request.take(layout.statxIn)
   const s = x.entry.attributes
-  const through = (a.getattr_flags & GETATTR_FH) !== 0 ? handle(Number(a.fh)) : NO_HANDLE
+  const through = (a.getattr_flags & GETATTR.FH) !== 0 ? handle(Number(a.fh)) : NO_HANDLE
   const result = x.filesystem.getattr(x.request.node, through, s)
   if (result < 0) return result
   const rdev = encodeDevice(s.rdev)

@@ -6,7 +6,7 @@ import { readCached } from '../../../lib/sys/read.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Handler } from '../operations.ts'
 import { handle, node } from '../protocol/codec.ts'
-import { FSYNC_FDATASYNC, WRITE } from '../protocol/flags.ts'
+import { FSYNC, WRITE } from '../protocol/flags.ts'
 import { OPCODE } from '../protocol/opcode-numbers.ts'
 import * as layout from '../protocol/structs.ts'
 import { call, IN_PLACE } from '../waiting-calls.ts'
@@ -51,7 +51,7 @@ function sync(opcode: number): Handler {
     const a = x.request.take(layout.fsyncIn)
     const fd = x.filesystem.descriptor(handle(a.fh))
     if (fd < 0) return fd
-    x.job.begin(opcode, fd, 0, 0, a.fsync_flags & FSYNC_FDATASYNC)
+    x.job.begin(opcode, fd, 0, 0, a.fsync_flags & FSYNC.FDATASYNC)
     return x.slowly()
   }
 }

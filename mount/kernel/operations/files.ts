@@ -2,7 +2,7 @@
 import { errno } from '../../../lib/sys/errno.ts'
 import type { Exchange } from '../exchange.ts'
 import { handle, HEADER_OUT, putEntry } from '../protocol/codec.ts'
-import { OPEN_KILL_SUIDGID, RELEASE } from '../protocol/flags.ts'
+import { OPEN, RELEASE } from '../protocol/flags.ts'
 import { createIn, flushIn, openIn, openOut, releaseIn } from '../protocol/structs.ts'
 import { killPrivileges } from './attributes.ts'
 
@@ -11,7 +11,7 @@ export function open(x: Exchange): number {
   const { request, filesystem, opened } = x
   const result = filesystem.open(request.node, a.flags, request.caller, opened)
   if (result < 0) return result
-  if ((a.open_flags & OPEN_KILL_SUIDGID) !== 0) killPrivileges(x)
+  if ((a.open_flags & OPEN.KILL_SUIDGID) !== 0) killPrivileges(x)
   return x.reply.put(openOut, x.backings.opened(request.node, opened, a.flags))
 }
 

@@ -3,7 +3,7 @@ import { nameText } from '../../disk/nodes.ts'
 import { NO_HANDLE, SET } from '../../filesystem.ts'
 import type { Exchange } from '../exchange.ts'
 import { HEADER_OUT } from '../protocol/codec.ts'
-import { SETXATTR_ACL_KILL_SGID } from '../protocol/flags.ts'
+import { SETXATTR } from '../protocol/flags.ts'
 import { getxattrIn, getxattrOut, setxattrIn, setxattrInCompat } from '../protocol/structs.ts'
 
 /** GETXATTR and LISTXATTR: `size` 0 asks how much there is. */
@@ -38,7 +38,7 @@ export function setxattr(x: Exchange): number {
   const start = request.data(a.size)
   const { caller } = request
   const result = filesystem.setxattr(request.node, name, request.bytes, start, a.size, a.flags, caller)
-  if (result < 0 || (a.setxattr_flags & SETXATTR_ACL_KILL_SGID) === 0) return result
+  if (result < 0 || (a.setxattr_flags & SETXATTR.ACL_KILL_SGID) === 0) return result
   // The kernel says so of default ACLs too, which leave the mode alone.
   if (nameText(name) !== 'system.posix_acl_access') return result
   if (filesystem.getattr(request.node, NO_HANDLE, entry.attributes) === 0) {

@@ -79,17 +79,32 @@ export const FATTR = {
   KILL_SUIDGID: 1 << 11,
 } as const
 
-export const GETATTR_FH = 1 << 0
-export const FSYNC_FDATASYNC = 1 << 0
-/** fuse_lk_in.lk_flags: flock(2), not a range. */
-export const LK_FLOCK = 1 << 0
+/** fuse_getattr_in.getattr_flags, fuse_statx_in.getattr_flags */
+export const GETATTR = { FH: 1 << 0 } as const
+
+/** fuse_open_in.open_flags, fuse_create_in.open_flags */
+export const OPEN = { KILL_SUIDGID: 1 << 0 } as const
+
 /** fuse_release_in.release_flags */
 export const RELEASE = { FLUSH: 1 << 0, FLOCK_UNLOCK: 1 << 1 } as const
-export const OPEN_KILL_SUIDGID = 1 << 0
-export const SETXATTR_ACL_KILL_SGID = 1 << 0
+
+/** fuse_read_in.read_flags */
+export const READ = { LOCKOWNER: 1 << 1 } as const
 
 /** fuse_write_in.write_flags */
 export const WRITE = { CACHE: 1 << 0, LOCKOWNER: 1 << 1, KILL_SUIDGID: 1 << 2 } as const
+
+/** fuse_fsync_in.fsync_flags */
+export const FSYNC = { FDATASYNC: 1 << 0 } as const
+
+/** fuse_lk_in.lk_flags. FLOCK: flock(2), not a range. */
+export const LK = { FLOCK: 1 << 0 } as const
+
+/** fuse_setxattr_in.setxattr_flags */
+export const SETXATTR = { ACL_KILL_SGID: 1 << 0 } as const
+
+/** fuse_notify_inval_entry_out.flags: the kernel asks anew for the name instead of dropping it. */
+export const EXPIRE_ONLY = 1 << 0
 
 /** enum fuse_notify_code */
 export const NOTIFY = {
@@ -103,16 +118,3 @@ export const NOTIFY = {
   INC_EPOCH: 8,
   PRUNE: 9,
 } as const
-
-/** `A|B|0x40`: the names of the bits that are set, and what has no name as a number. */
-export function describeFlags(table: Readonly<Record<string, number>>, value: number): string {
-  const names: string[] = []
-  let rest = value
-  for (const [name, bit] of Object.entries(table)) {
-    if ((value & bit) === 0) continue
-    names.push(name)
-    rest &= ~bit
-  }
-  if (rest !== 0) names.push(`0x${(rest >>> 0).toString(16)}`)
-  return names.length === 0 ? '0' : names.join('|')
-}

@@ -3,23 +3,28 @@ import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
+  type BigIntStats,
 } from 'node:fs'
 import { copyFile, open, truncate, unlink } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts'
+import { defaultMountOptions, type Change, type MountOptions } from '../../../mount/engine.ts'
 import { kernelEngine } from '../../../mount/kernel/engine.ts'
 import { mappings } from '../../fixtures/posix/mappings.ts'
 
@@ -64,6 +69,100 @@ t.test('what changed on the host is seen once the kernel is told', only, async (
     t.equal(statSync(join(mount, 'file')).size, 18)
     await session.invalidate([{ directory: { dev, ino: ino + 10_000_000n }, name: Buffer.from('file') }])
     t.pass('a directory that nobody looked at concerns nobody')
+  } finally {
+    await end()
+  }
+})
+
+/** Told by name, and by what each name led to before where that is said. */
+const changesIn = (directory: string, names: Record<string, BigIntStats | undefined>): Change[] => {
+  const { dev, ino } = statSync(directory, { bigint: true })
+  return Object.entries(names).map(([name, before]) => ({
+    directory: { dev, ino },
+    name: Buffer.from(name),
+    ...(before && { before: { dev: before.dev, ino: before.ino } }),
+  }))
+}
+
+const forLong = { attributeTimeout: 600, entryTimeout: 600, passthrough: false }
+
+t.test('names that came, went and were replaced are seen once the kernel is told', only, async (t) => {
+  const { root, mount, session, end } = await shown(t, forLong)
+  const open: number[] = []
+  try {
+    const rootFile = (name: string) => join(root, name)
+    for (const name of ['went', 'replaced']) writeFileSync(rootFile(name), 'as it was')
+    linkSync(rootFile('replaced'), rootFile('link'))
+    const before = (name: string) => statSync(rootFile(name), { bigint: true })
+    const [went, replaced] = [before('went'), before('replaced')]
+    for (const name of ['went', 'replaced', 'link']) {
+      t.equal(statSync(join(mount, name)).size, 9)
+      open.push(openSync(join(mount, name), 'r'))
+    }
+    t.notOk(existsSync(join(mount, 'came')))
+    const { mtimeMs } = statSync(mount)
+    await pause(10)
+    writeFileSync(rootFile('came'), 'came')
+    unlinkSync(rootFile('went'))
+    writeFileSync(rootFile('new'), 'longer than it was')
+    renameSync(rootFile('new'), rootFile('replaced'))
+    await session.invalidate(changesIn(root, { came: undefined, went, replaced }))
+    t.equal(readFileSync(join(mount, 'came'), 'utf8'), 'came')
+    t.notOk(existsSync(join(mount, 'went')))
+    t.equal(readFileSync(join(mount, 'replaced'), 'utf8'), 'longer than it was')
+    t.not(statSync(mount).mtimeMs, mtimeMs, 'the directory has its new time')
+    const links = open.map((fd) => fstatSync(fd).nlink)
+    t.same(links, [0, 1, 1], 'what is open knows how many names are left to it')
+    t.equal(statSync(join(mount, 'link')).nlink, 1)
+    for (const fd of open) t.equal(readFileSync(fd, 'utf8'), 'as it was', 'and keeps its bytes')
+    t.same(readdirSync(mount).sort(), ['came', 'file', 'link', 'replaced', 'sub'])
+  } finally {
+    for (const fd of open) closeSync(fd)
+    await end()
+  }
+})
+
+t.test('a file changed in place shows its new bytes to who has it open', only, async (t) => {
+  const { root, mount, session, end } = await shown(t, forLong)
+  const fd = openSync(join(mount, 'file'), 'r')
+  try {
+    const bytes = Buffer.alloc(16)
+    t.equal(readSync(fd, bytes, 0, 16, 0), 6)
+    writeFileSync(join(root, 'file'), 'in place')
+    await session.invalidate(changesIn(root, { file: undefined }))
+    t.equal(fstatSync(fd).size, 8)
+    t.equal(bytes.toString('utf8', 0, readSync(fd, bytes, 0, 16, 0)), 'in place')
+    t.equal(readlinkSync(`/proc/self/fd/${fd}`), join(mount, 'file'), 'which nobody calls deleted')
+  } finally {
+    closeSync(fd)
+    await end()
+  }
+})
+
+t.test('a directory that the kernel is told of stays where it is for who works in it', only, async (t) => {
+  const { root, mount, session, end } = await shown(t, forLong)
+  const program = spawn('cat', { cwd: join(mount, 'sub') })
+  try {
+    await once(program, 'spawn')
+    await session.invalidate(changesIn(root, { sub: undefined }))
+    t.equal(readlinkSync(`/proc/${program.pid}/cwd`), join(mount, 'sub'))
+  } finally {
+    program.stdin.end()
+    await once(program, 'exit')
+    await end()
+  }
+})
+
+t.test('a name that no entry can have is told to nobody', only, async (t) => {
+  const { root, mount, session, end } = await shown(t, forLong)
+  try {
+    t.equal(statSync(join(mount, 'file')).size, 6)
+    writeFileSync(join(root, 'file'), 'longer than before')
+    const bad = ['', 'a\0b', '../root', '..', 'x'.repeat(256)]
+    await session.invalidate(
+      changesIn(root, Object.fromEntries([...bad, 'file'].map((name) => [name, undefined]))),
+    )
+    t.equal(statSync(join(mount, 'file')).size, 18, 'the others are')
   } finally {
     await end()
   }
