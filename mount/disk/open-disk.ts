@@ -42,10 +42,13 @@ export class OpenDisk {
    * this thread somebody else.
    */
   as<A extends unknown[]>(caller: Caller | null, call: (...args: A) => number, ...args: A): number {
-    if (caller !== null) this.#credentials?.assume(caller)
-    const result = call(...args)
-    if (caller !== null) this.#credentials?.revert()
-    return result
+    if (caller === null) return call(...args)
+    this.#credentials?.assume(caller)
+    try {
+      return call(...args)
+    } finally {
+      this.#credentials?.revert()
+    }
   }
 
   /** undefined where `missing` says why. */
