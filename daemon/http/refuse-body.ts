@@ -7,6 +7,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 /** What is thrown away at most, bytes and milliseconds; then the connection is closed all the same. */
 export const refusedBytes = 4 * 1024 * 1024
 export const refusedTime = 5_000
+/** Milliseconds for a client that is still writing then to look up and read: a reset takes from it what it hasn't read. */
+const lastLook = 250
 
 /** The head was written, with `Connection: close`. The answer's bytes. */
 export async function refuseBody(
@@ -27,10 +29,10 @@ export async function refuseBody(
     }
     request.on('data', (chunk: Buffer) => {
       seen += chunk.length
-      if (seen > refusedBytes) {
-        request.pause()
-        done()
-      }
+      if (seen <= refusedBytes) return
+      request.pause()
+      clearTimeout(timer)
+      setTimeout(settle, lastLook)
     })
     request.once('end', done)
     request.once('close', done)
