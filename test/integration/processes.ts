@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -236,6 +237,17 @@ t.test('a running request is let to its end when the daemon stops', async (t) =>
   await pause(50)
   await daemon.stop()
   t.equal((await answer).body.length, 64 * 1024 * 1024)
+})
+
+t.test('a mount wanted of a daemon that stops leaves no directory', { skip: noFuse }, async (t) => {
+  const daemon = await start(newData(), { args: ['--no-mount', '--drain-timeout', '0s'] })
+  // Control is the last to be stopped, and one that hangs keeps it until then.
+  for (const worker of await processesOf(daemon, 'worker')) process.kill(worker, 'SIGSTOP')
+  const stopped = daemon.stop()
+  await until('it stops', () => daemon.log().includes('daemon.stopping'))
+  await t.rejects(controlOf(daemon).ask('mountDisk', { id: daemon.disk }))
+  await stopped
+  t.same(readdirSync(join(daemon.state, 'mounts')), [])
 })
 
 t.test('a client that never pauses does not keep the daemon from stopping', async (t) => {
