@@ -17,10 +17,10 @@ function everyTest() {
 }
 
 function testsOf(name, tests) {
-  const wanted = name.replace(/^(dist\/)?test\/|\/$|\.[jt]s$/g, '')
+  const wanted = name.replace(/^dist\/|\/$|\.[jt]s$/g, '')
   const called = [...tests.keys()]
-  const whole = called.filter((path) => `/${path}/`.includes(`/${wanted}/`))
-  const found = whole.length > 0 ? whole : called.filter((path) => path.includes(wanted))
+  const whole = called.filter((path) => `/test/${path}/`.includes(`/${wanted}/`))
+  const found = whole.length > 0 ? whole : called.filter((path) => `test/${path}`.includes(wanted))
   if (found.length > 0) return found.map((path) => tests.get(path))
   const near = called.filter((path) => nearWords(wanted, [path, ...path.split('/')]).length > 0)
   console.error(`no test is called "${name}", but ${near.length > 0 ? 'nearly so' : 'there are'}:`)
