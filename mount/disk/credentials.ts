@@ -1,5 +1,5 @@
 /**
- * Acting on behalf of a caller. The disk's file system wraps what makes files in `as`; an engine that knows
+ * Acting on behalf of a caller. The file system over a disk makes such calls by `OpenDisk.as`; an engine that knows
  * its callers brings a `Credentials` that changes the thread's file-system ids, one that doesn't brings none
  * and everything is made by the daemon's user.
  */

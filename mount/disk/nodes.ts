@@ -122,7 +122,10 @@ export class Nodes {
   #lookups = 0
   /** Descriptors of nodes but for the root's. */
   #held = 0
-  /** The clock: nodes whose descriptor may be given up. */
+  /**
+   * Nodes whose descriptor may be given up, by the CLOCK algorithm: the hand goes round, spares once what was used since
+   * it came by, and takes the first that wasn't.
+   */
   readonly #ring: Node[] = []
   #hand = 0
   readonly #limit: number
@@ -232,7 +235,7 @@ export class Nodes {
       if (parent !== null) useOf(parent).dependents++
       if (before !== null) this.left(before)
     }
-    // The string that it has is old, and stays so: a new one would have to age beside it.
+    // An equal string isn't taken: the one that it has lies in the collector's old space already.
     if (node.name !== name) node.name = name
     const { use } = node
     if (parent !== null && use !== null && use.fd >= 0 && use.slot < 0) use.slot = this.#ring.push(node) - 1

@@ -38,8 +38,8 @@ export class OpenDisk {
   }
 
   /**
-   * Makes one system call on behalf of `caller`; null: as the daemon. Nowhere else is this thread somebody else, and
-   * never while anything but this call runs.
+   * Does `call`, which makes system calls and nothing else, on behalf of `caller`; null: as the daemon. Nowhere else is
+   * this thread somebody else.
    */
   as<A extends unknown[]>(caller: Caller | null, call: (...args: A) => number, ...args: A): number {
     if (caller === null) return call(...args)

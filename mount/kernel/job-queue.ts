@@ -8,23 +8,26 @@ import { Job } from './job.ts'
 const SLOTS = 1024
 const KINDS = 64
 
-/** Places of the int32 control words: */
-/** jobs put and jobs taken so far, */
+// Where the int32 control words lie.
+/** Jobs put so far. */
 const PUT = 0
+/** Jobs taken so far. */
 const TAKEN = 1
-/** threads that are there, those of them that wait for a job, and those that may be at one, */
+/** Threads that take jobs. */
 const PRESENT = 2
+/** Those of them that wait for a job. */
 const IDLE = 3
+/** Those of them that may be at one. */
 const BUSY = 4
-/** a number that changes whenever there may be something new, */
+/** A number that changes whenever there may be something new. */
 const NEWS = 5
-/** and 1 when no job is to be begun any more. */
+/** 1 when no job is to be begun any more. */
 const STOPPED = 6
 const CONTROL_BYTES = 64
 
-/** A call that takes so many nanoseconds waited for something else than its turn on a busy processor, */
+/** Nanoseconds. A call that takes longer has waited for the disk, not merely for a busy processor. */
 export const SLOW = 10e6
-/** and then others of its kind are expected to, for so many. */
+/** Nanoseconds for which calls of a kind are expected to be slow after one was. */
 const SLOW_FOR = 250e6
 
 /** Nanoseconds on a clock that all threads share. */

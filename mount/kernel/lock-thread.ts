@@ -31,8 +31,8 @@ function attempt({ fd, whole, type, start, length }: LockWait, waits: boolean): 
   return whole ? lockWhole(fd, type, waits) : lockRange(fd, type, start, length, waits)
 }
 
-function answer(place: number, wait: LockWait, result: number): void {
-  waiters.answered(place)
+function answer(slot: number, wait: LockWait, result: number): void {
+  waiters.answered(slot)
   if (result === 0) invalidateAttributes(wait.device, wait.node)
   const nanoseconds = now() - wait.given
   figures.count(OPCODE.SETLKW, nanoseconds)
@@ -46,14 +46,14 @@ let turn = 0
 for (;;) {
   ticker.run(false)
   const left: [number, LockWait][] = []
-  for (const [place, wait] of waiters.all()) {
-    const result = waiters.isInterrupted(place) ? -errno.EINTR : attempt(wait, false)
-    if (result === -errno.EAGAIN) left.push([place, wait])
-    else answer(place, wait, result)
+  for (const [slot, wait] of waiters.all()) {
+    const result = waiters.isInterrupted(slot) ? -errno.EINTR : attempt(wait, false)
+    if (result === -errno.EAGAIN) left.push([slot, wait])
+    else answer(slot, wait, result)
   }
-  const [place, wait] = left[turn++ % left.length] ?? []
-  if (place === undefined || wait === undefined) continue
+  const [slot, wait] = left[turn++ % left.length] ?? []
+  if (slot === undefined || wait === undefined) continue
   ticker.run(true)
   const result = attempt(wait, true)
-  if (result !== -errno.EINTR) answer(place, wait, result)
+  if (result !== -errno.EINTR) answer(slot, wait, result)
 }

@@ -3,14 +3,14 @@
  * for all of them (lock-thread.ts), however many they are: it answers the kernel when a lock is had, or with EINTR
  * when the kernel says that the program was interrupted.
  *
- * A place in the shared memory goes from FREE to WAITING and INTERRUPTED by the serving thread, to ANSWERED by the
+ * A slot in the shared memory goes from FREE to WAITING and INTERRUPTED by the serving thread, to ANSWERED by the
  * other one, and to FREE by the first again.
  */
 import type { NodeId } from '../filesystem.ts'
 
-const PLACES = 1024
-const PLACE_BYTES = 64
-/** Int32 words before the places: the first counts what was put. */
+const SLOTS = 1024
+const SLOT_BYTES = 64
+/** Int32 words before the slots: the first counts what was put. */
 const CONTROL_WORDS = 16
 
 const FREE = 0
@@ -51,8 +51,8 @@ export const emptyWait = (): LockWait => ({
   length: 0n,
 })
 
-class Places {
-  static readonly bytes = CONTROL_WORDS * 4 + PLACES * PLACE_BYTES
+class Slots {
+  static readonly bytes = CONTROL_WORDS * 4 + SLOTS * SLOT_BYTES
   readonly words: Int32Array
   readonly #view: DataView
 
@@ -61,21 +61,21 @@ class Places {
     this.#view = new DataView(shared)
   }
 
-  /** The word that holds a place's state. */
-  word(place: number): number {
-    return CONTROL_WORDS + (place * PLACE_BYTES) / 4
+  /** The word that holds a slot's state. */
+  word(slot: number): number {
+    return CONTROL_WORDS + (slot * SLOT_BYTES) / 4
   }
 
-  state(place: number): number {
-    return Atomics.load(this.words, this.word(place))
+  state(slot: number): number {
+    return Atomics.load(this.words, this.word(slot))
   }
 
-  set(place: number, state: number): void {
-    Atomics.store(this.words, this.word(place), state)
+  set(slot: number, state: number): void {
+    Atomics.store(this.words, this.word(slot), state)
   }
 
-  write(place: number, wait: LockWait): void {
-    const at = this.word(place) * 4
+  write(slot: number, wait: LockWait): void {
+    const at = this.word(slot) * 4
     const view = this.#view
     view.setUint32(at + 4, wait.uniqueLow)
     view.setUint32(at + 8, wait.uniqueHigh)
@@ -89,8 +89,8 @@ class Places {
     view.setFloat64(at + 56, wait.given)
   }
 
-  read(place: number): LockWait {
-    const at = this.word(place) * 4
+  read(slot: number): LockWait {
+    const at = this.word(slot) * 4
     const view = this.#view
     return {
       uniqueLow: view.getUint32(at + 4),
@@ -107,19 +107,19 @@ class Places {
   }
 }
 
-export const lockWaitBytes = Places.bytes
+export const lockWaitBytes = Slots.bytes
 
 /** The serving thread's end. */
 export class LockWaits {
-  readonly #places: Places
-  readonly #free = Array.from({ length: PLACES }, (_, index) => PLACES - 1 - index)
+  readonly #slots: Slots
+  readonly #free = Array.from({ length: SLOTS }, (_, index) => SLOTS - 1 - index)
   readonly #waiting = new Map<number, { readonly wait: LockWait; readonly ended: () => void }>()
   readonly #summon: () => void
   #summoned = false
 
   /** `summon` asks for the thread to be started. */
   constructor(shared: SharedArrayBuffer, summon: () => void) {
-    this.#places = new Places(shared)
+    this.#slots = new Slots(shared)
     this.#summon = summon
   }
 
@@ -128,13 +128,13 @@ export class LockWaits {
    * `collect` some time after it was.
    */
   add(wait: LockWait, ended: () => void): boolean {
-    const place = this.#free.pop()
-    if (place === undefined) return false
-    this.#places.write(place, wait)
-    this.#places.set(place, WAITING)
-    this.#waiting.set(place, { wait: { ...wait }, ended })
-    Atomics.add(this.#places.words, 0, 1)
-    Atomics.notify(this.#places.words, 0)
+    const slot = this.#free.pop()
+    if (slot === undefined) return false
+    this.#slots.write(slot, wait)
+    this.#slots.set(slot, WAITING)
+    this.#waiting.set(slot, { wait: { ...wait }, ended })
+    Atomics.add(this.#slots.words, 0, 1)
+    Atomics.notify(this.#slots.words, 0)
     if (!this.#summoned) this.#summon()
     this.#summoned = true
     return true
@@ -146,21 +146,21 @@ export class LockWaits {
 
   /** The program that waits with this request is to wait no more. */
   interrupt(uniqueLow: number, uniqueHigh: number): void {
-    for (const [place, { wait }] of this.#waiting) {
+    for (const [slot, { wait }] of this.#waiting) {
       if (wait.uniqueLow !== uniqueLow || wait.uniqueHigh !== uniqueHigh) continue
-      const { words } = this.#places
-      Atomics.compareExchange(words, this.#places.word(place), WAITING, INTERRUPTED)
+      const { words } = this.#slots
+      Atomics.compareExchange(words, this.#slots.word(slot), WAITING, INTERRUPTED)
       return
     }
   }
 
-  /** Takes back the places of those who were answered. */
+  /** Takes back the slots of those who were answered. */
   collect(): void {
-    for (const [place, { ended }] of this.#waiting) {
-      if (this.#places.state(place) !== ANSWERED) continue
-      this.#waiting.delete(place)
-      this.#places.set(place, FREE)
-      this.#free.push(place)
+    for (const [slot, { ended }] of this.#waiting) {
+      if (this.#slots.state(slot) !== ANSWERED) continue
+      this.#waiting.delete(slot)
+      this.#slots.set(slot, FREE)
+      this.#free.push(slot)
       ended()
     }
   }
@@ -168,18 +168,18 @@ export class LockWaits {
 
 /** The other thread's end. */
 export class LockWaiters {
-  readonly #places: Places
-  /** By their places, the longest waiting first. */
+  readonly #slots: Slots
+  /** By their slots, the longest waiting first. */
   readonly #known = new Map<number, LockWait>()
   #seen = 0
 
   constructor(shared: SharedArrayBuffer) {
-    this.#places = new Places(shared)
+    this.#slots = new Slots(shared)
   }
 
   /** Who waits now. Sleeps while nobody does. */
-  all(): Iterable<[place: number, wait: LockWait]> {
-    const { words } = this.#places
+  all(): Iterable<[slot: number, wait: LockWait]> {
+    const { words } = this.#slots
     for (;;) {
       const put = Atomics.load(words, 0)
       if (put !== this.#seen) this.#look()
@@ -189,20 +189,20 @@ export class LockWaiters {
     }
   }
 
-  isInterrupted(place: number): boolean {
-    return this.#places.state(place) === INTERRUPTED
+  isInterrupted(slot: number): boolean {
+    return this.#slots.state(slot) === INTERRUPTED
   }
 
-  answered(place: number): void {
-    this.#known.delete(place)
-    this.#places.set(place, ANSWERED)
+  answered(slot: number): void {
+    this.#known.delete(slot)
+    this.#slots.set(slot, ANSWERED)
   }
 
   #look(): void {
-    for (let place = 0; place < PLACES; place++) {
-      const state = this.#places.state(place)
-      if ((state === WAITING || state === INTERRUPTED) && !this.#known.has(place)) {
-        this.#known.set(place, this.#places.read(place))
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const state = this.#slots.state(slot)
+      if ((state === WAITING || state === INTERRUPTED) && !this.#known.has(slot)) {
+        this.#known.set(slot, this.#slots.read(slot))
       }
     }
   }

@@ -6,12 +6,12 @@
  * that no system package is wanted. Unmounting is umount2(2) as root, since the package's own way is a shell
  * command; otherwise fusermount, which alone may do it.
  */
-import { surroundings } from '../../lib/config.ts'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { surroundings } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { must, preload } from '../../lib/sys/libc.ts'
@@ -19,7 +19,6 @@ import { MNT, umount2, UMOUNT_NOFOLLOW } from '../../lib/sys/mount.ts'
 import { isMounted } from '../../lib/sys/mountinfo.ts'
 import { deviceRefusal } from '../device-refusal.ts'
 import { openDiskFilesystem } from '../disk/filesystem.ts'
-
 import type { Engine, Feature, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import type { Filesystem } from '../filesystem.ts'
 import { NativeOperations, type Signal } from './operations.ts'

@@ -27,8 +27,14 @@ const cache = execFileSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8'
 symlinkSync(join(cache, '_cacache'), join(place('home/.npm'), '_cacache'))
 /** Without what the npm that runs this test tells its children. */
 const env = { PATH: path, HOME: home, npm_config_prefer_offline: 'true' }
+/** Without what tap puts into the environment of each Node that a test starts: the compiler doesn't run with it. */
 const run = (program: string, args: readonly string[], cwd = home): string =>
-  execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync('env', ['-u', 'NODE_OPTIONS', program, ...args], {
+    cwd,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 const tarball = join(packed, `twofold-${version}.tgz`)
 const command = join(installed, 'node_modules/.bin/twofold')
 

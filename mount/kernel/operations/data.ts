@@ -41,7 +41,7 @@ export function write(x: Exchange): number {
   // Pages of a mapping, written by whichever descriptor the kernel found, belong where they are.
   if ((a.flags & O.APPEND) === 0 && filesystem.appends(handle(a.fh))) job.mode = IN_PLACE
   if ((a.write_flags & WRITE.KILL_SUIDGID) !== 0) killPrivileges(x)
-  // A disk that is behind with its writing holds up whoever writes more; until it does, a hand over costs more.
+  // While the host takes writes at once, to make the call here costs less than to leave it to a lane.
   return lanes?.isSlow(OPCODE.WRITE) === true ? x.slowly() : call(job, x)
 }
 
