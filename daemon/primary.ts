@@ -219,7 +219,7 @@ class Supervisor implements Primary {
   }
 
   #publish({ doors, mounts }: Extract<FromControl, { type: 'publish' }>): void {
-    if (this.#stop !== undefined) return
+    if (this.#stop !== undefined) return this.#mounts.decline(mounts)
     this.#workers.apply(doors)
     this.#wantedMounts = mounts
     this.#mounts.want(mounts)

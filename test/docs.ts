@@ -1,15 +1,34 @@
-/** What is a table in the code is the same table in the documentation. */
-import { readFileSync } from 'node:fs'
+/** What is a table in the code is the same table in the documentation, and what that names is there. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
-import { rendered, tables, unaligned } from './fixtures/doc-tables.ts'
+import { rendered, tables, top } from './fixtures/doc-tables.ts'
 
 for (const mark of Object.keys(tables)) {
   t.test(`the table of ${mark} is the code's`, async (t) => {
-    const { page, was, now } = rendered(mark)
-    t.equal(
-      unaligned(was),
-      unaligned(now),
-      `${page}: write it anew with "node dist/test/fixtures/doc-tables.js"`,
+    const { page, was, now } = await rendered(mark)
+    t.equal(was, now, `${page}: "npm run docs" writes it anew`)
+  })
+}
+
+const pages = ['', 'docs'].flatMap((directory) =>
+  readdirSync(join(top, directory))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(directory, name)),
+)
+
+for (const page of pages) {
+  t.test(`the files that ${page} names are there`, async (t) => {
+    const text = readFileSync(join(top, page), 'utf8')
+    const named = [...text.matchAll(/`((?:lib|mount|daemon|test|docs|systemd|\.ci)\/[^\s`]*)/g)]
+      .map(([, path = '']) => path)
+      .filter((path) => !/[*…]/.test(path))
+    const linked = [...text.matchAll(/\]\(([^):#]+)(?:#[^)]*)?\)/g)].map(([, path = '']) =>
+      join(dirname(page), path),
+    )
+    t.same(
+      [...named, ...linked].filter((path) => !existsSync(join(top, path))),
+      [],
     )
   })
 }

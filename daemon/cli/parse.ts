@@ -1,6 +1,7 @@
 /** From what was typed to a command and its values. Throws a Usage fault that names the word and the remedy. */
 import { parseArgs } from 'node:util'
 import { Fault } from '../../lib/errors.ts'
+import { nearWords } from '../../lib/near-words.ts'
 import { commonFlags, flagsOf, type Command, type Flags } from './command.ts'
 
 export interface Typed {
@@ -86,7 +87,7 @@ function unknownCommand(commands: readonly Command[], one: string, two: string |
       ? `"${one}" wants one of: ${members} (twofold ${one} --help explains)`
       : `"${two}" is no command; "${one}" has: ${members}`
   }
-  const near = nearest(one, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))])
+  const [near] = nearWords(one, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))])
   return `"${one}" is no command${near === undefined ? '' : `, did you mean "${near}"?`} (twofold --help lists them)`
 }
 
@@ -95,7 +96,7 @@ function usageMessage(error: unknown, flags: Flags, command: Command | undefined
   const message = error instanceof Error ? error.message : String(error)
   const unknown = /^Unknown option '([^']*)'/.exec(message)?.[1]
   if (unknown !== undefined) {
-    const near = nearest(unknown.replace(/^-+/, ''), Object.keys(flags))
+    const [near] = nearWords(unknown.replace(/^-+/, ''), Object.keys(flags))
     return `"${unknown}" is no option here${near === undefined ? '' : `, did you mean "--${near}"?`} ${remedy}`
   }
   const ambiguous = /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument is ambiguous/.exec(message)?.[1]
@@ -133,26 +134,4 @@ export function synopsis(command: Command): string {
     return optional === undefined ? shown : `[${shown}]`
   })
   return ['twofold', command.name, ...words, '[options]'].join(' ')
-}
-
-/** The candidate that differs by few letters only. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const far = Math.max(1, Math.floor(word.length / 3))
-  return candidates
-    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
-    .filter(({ distance }) => distance <= far)
-    .sort((a, b) => a.distance - b.distance)[0]?.candidate
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }

@@ -91,6 +91,11 @@ export class Mounts {
     this.#work = this.#work.then(() => this.#reconcile(records))
   }
 
+  /** Takes away the directories that control has made for what nobody mounts any more, since we are stopping. */
+  decline(records: readonly MountRecord[]): void {
+    this.#work = this.#work.then(() => this.#clearUnmounted(records))
+  }
+
   /** Unmounts all, side by side. */
   async stop(): Promise<void> {
     this.#stopping = true
@@ -99,7 +104,7 @@ export class Mounts {
   }
 
   async #reconcile(records: readonly MountRecord[]): Promise<void> {
-    if (this.#stopping) return
+    if (this.#stopping) return this.#clearUnmounted(records)
     const wanted = new Map(records.map((record) => [record.disk.id, record]))
     const stale = [...this.#mounts].filter(([id, mount]) => {
       const record = wanted.get(id)
@@ -179,6 +184,10 @@ export class Mounts {
     this.#mounts.delete(id)
     this.#heard(id, { state: 'unmounted' })
     this.#changed()
+  }
+
+  async #clearUnmounted(records: readonly MountRecord[]): Promise<void> {
+    for (const record of records) if (!this.#mounts.has(record.disk.id)) await this.#clear(record)
   }
 
   /** Takes away what is left of a mount whose process is gone: a dead mount where it was killed, our directory. */
