@@ -52,7 +52,12 @@ async function transfer(response: DirectResponse, body: FileBody, from: number):
   const { fd, offset, length } = body
   let sent = from
   let settle: ((left: boolean) => void) | undefined
-  response.once('close', () => settle?.(false))
+  const gone = () => settle?.(false)
+  // An answer whose turn hasn't come (pipelining) has no socket, and hears nothing when the connection ends before it.
+  const connection = response.req.socket
+  connection.setMaxListeners(0)
+  connection.once('close', gone)
+  response.once('close', gone)
   transfers++
   try {
     for (let turn = from, before = 0; sent < length;) {
@@ -61,7 +66,7 @@ async function transfer(response: DirectResponse, body: FileBody, from: number):
       const wanted = Math.min(length - sent, buffer.bytes.length)
       let read = readNow(fd, buffer, wanted, offset + sent)
       if (read === 'wait') read = await readLater(fd, buffer, wanted, offset + sent)
-      if (read <= 0 || response.destroyed) {
+      if (read <= 0 || response.destroyed || connection.destroyed) {
         response.destroy()
         return sent
       }
@@ -83,6 +88,7 @@ async function transfer(response: DirectResponse, body: FileBody, from: number):
     return sent
   } finally {
     transfers--
+    connection.off('close', gone)
     close(fd)
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
@@ -12,6 +12,7 @@ import { createLog } from '../../../lib/log.ts'
 import { Roster } from '../../../lib/roster.ts'
 import { Roots } from '../../../lib/tree/roots.ts'
 import { adopted } from '../../fixtures/disk.ts'
+import { exchange } from '../../fixtures/raw-http.ts'
 import { alone, doorsConfig } from '../../fixtures/door.ts'
 
 const directory = t.testdir({
@@ -206,6 +207,22 @@ t.test('shares are bounded as S3 requests are, the health check is not', async (
   t.equal((await fetch(`${origin}/-/health`)).status, 200)
   await Promise.all(held.map(({ body }) => body?.cancel()))
   while (tally.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal((await fetch(link('cat.png'))).status, 200)
+})
+
+t.test('an answer whose turn never comes holds neither a descriptor nor a place', async (t) => {
+  const { port } = server.address() as AddressInfo
+  const path = link('data.bin').slice(origin.length)
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  // The first answer ends the connection, since nobody reads that body.
+  const request = `PUT /-/health HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nxGET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+  for (let i = 0; i < 20; i++) {
+    const { text } = await exchange(port, [request], { untilClose: true })
+    t.match(text, /^HTTP\/1\.1 405 /)
+  }
+  // Waits for the test's end where one is never let go.
+  while (tally.inFlight > 0 || descriptors() > before) await new Promise((resolve) => setTimeout(resolve, 10))
   t.equal((await fetch(link('cat.png'))).status, 200)
 })
 
