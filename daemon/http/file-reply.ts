@@ -1,6 +1,6 @@
 /**
  * An open file as the answer to GET or HEAD: preconditions first, then the range (RFC 9110, 13 and 14). It is here that
- * a 304, a 412 and a 416 are decided, for whoever sends files.
+ * a 304, a 412 and a Range's 416 are decided, for whoever sends files.
  */
 import { close } from '../../lib/sys/open.ts'
 import { Fault } from '../../lib/errors.ts'
@@ -34,9 +34,9 @@ interface FileRequest {
 export type GrowingFields = Record<string, string>
 
 /**
- * `describe` changes and adds to the fields that say what the file is, Content-Type to begin with; a 304 has none. Takes over the descriptor, which is closed here
- * unless the reply holds it. Throws PreconditionFailed, which carries the ETag, InvalidRange and what `describe` and
- * `stretchOf` throw.
+ * `describe` changes and adds to the fields that say what the file is, Content-Type to begin with; a 304 has none.
+ * Takes over the descriptor, which is closed here unless the reply holds it. Throws PreconditionFailed, which carries
+ * the ETag, InvalidRange and what `describe` and `stretchOf` throw.
  */
 export function fileReply(
   request: FileRequest,

@@ -8,7 +8,7 @@ export interface Conditions {
   readonly ifUnmodifiedSince: string | undefined
 }
 
-/** `now` and `mtime` in whole seconds since the epoch; `etag` without quotes. */
+/** `now` and `mtime` in seconds since the epoch, `mtime` in whole ones; `etag` without quotes. */
 export function judge(
   conditions: Conditions,
   etag: string,
