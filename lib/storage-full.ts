@@ -12,3 +12,9 @@ export function isFull(thrown: unknown): boolean {
 
 export const storageFull = (state: string): Fault =>
   new Fault('StorageFull', `the file system of ${state} is full: free some space there, then try again`)
+
+/** What was thrown as the Fault that it is, or that a full file system of `state` makes of it; undefined for a bug. */
+export function knownFault(thrown: unknown, state: string): Fault | undefined {
+  if (thrown instanceof Fault) return thrown
+  return isFull(thrown) ? storageFull(state) : undefined
+}

@@ -1,6 +1,6 @@
 /** Control's answers to what workers ask: one handler a question of the table. */
 import { Fault } from '../../lib/errors.ts'
-import { isFull, storageFull } from '../../lib/storage-full.ts'
+import { knownFault } from '../../lib/storage-full.ts'
 import type { Answer } from '../processes/messages.ts'
 import { questions, type AnswerTo, type QuestionName, type QuestionOf } from '../processes/questions.ts'
 import type { Daemon } from './daemon.ts'
@@ -45,8 +45,8 @@ function parseJson(text: string): unknown {
 }
 
 function asFault(thrown: unknown, daemon: Daemon): Fault {
-  if (thrown instanceof Fault) return thrown
-  if (isFull(thrown)) return storageFull(daemon.config.state)
+  const known = knownFault(thrown, daemon.config.state)
+  if (known !== undefined) return known
   daemon.log.error('bug', { operation: 'answer', error: thrown })
   return new Fault('InternalError')
 }

@@ -6,7 +6,7 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import { Fault } from '../../lib/errors.ts'
-import { isFull, storageFull } from '../../lib/storage-full.ts'
+import { knownFault } from '../../lib/storage-full.ts'
 import { DirectResponse } from '../http/direct-response.ts'
 import type { Exchange, Subject } from '../http/exchange.ts'
 import { createListener, type Listener } from '../http/listener.ts'
@@ -73,7 +73,7 @@ export function createControlServer(daemon: Daemon, callerOf: CallerOf): Listene
       try {
         await next()
       } catch (thrown) {
-        throw known(thrown, config.state)
+        throw asFault(thrown, config.state)
       }
       const { answer } = context.state
       if (answer === undefined) throw noRoute(router, context.method, context.path)
@@ -127,9 +127,9 @@ function noRoute(router: Routed, method: string, path: string): Fault {
 }
 
 /** What Koa and its router throw themselves carries a status: it is the client's doing where that says so. */
-function known(thrown: unknown, state: string): unknown {
-  if (thrown instanceof Fault) return thrown
-  if (isFull(thrown)) return storageFull(state)
+function asFault(thrown: unknown, state: string): unknown {
+  const known = knownFault(thrown, state)
+  if (known !== undefined) return known
   if (thrown instanceof URIError) return new Fault('InvalidURI')
   const status = thrown instanceof Error && 'status' in thrown ? thrown.status : undefined
   return typeof status === 'number' && status < 500 && thrown instanceof Error

@@ -3,11 +3,11 @@
  * once (a fault becomes a reply), tallied and logged. What differs between S3, the pages and the control API
  * is passed in.
  */
+import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import { Exchange, type Subject } from './exchange.ts'
 import type { DirectResponse } from './direct-response.ts'
-import type { IncomingMessage } from 'node:http'
+import { Exchange, type Subject } from './exchange.ts'
 import type { Fields, Reply } from './reply.ts'
 import { sendReply } from './send-reply.ts'
 

@@ -53,11 +53,10 @@ async function transfer(response: DirectResponse, body: FileBody, from: number):
   let sent = from
   let settle: ((left: boolean) => void) | undefined
   const gone = () => settle?.(false)
-  // An answer whose turn hasn't come (pipelining) has no socket, and hears nothing when the connection ends before it.
+  // The request's, since an answer whose turn hasn't come (pipelining) has no socket, and hears nothing of its end.
   const connection = response.req.socket
   connection.setMaxListeners(0)
   connection.once('close', gone)
-  response.once('close', gone)
   transfers++
   try {
     for (let turn = from, before = 0; sent < length;) {

@@ -1,7 +1,6 @@
 /** What each child process does alike: it hears its primary, ignores the terminal, and never outlives it. */
-import { Fault } from '../../lib/errors.ts'
 import { createLog, type Log } from '../../lib/log.ts'
-import { isFull, storageFull } from '../../lib/storage-full.ts'
+import { knownFault } from '../../lib/storage-full.ts'
 import { lineToPrimary, type Line, type Listeners } from './line.ts'
 import type { Failed, Start, Stop } from './messages.ts'
 import type { ProcessView } from './process-view.ts'
@@ -49,8 +48,7 @@ export function servePrimary<In extends { readonly type: string }, Out>(
     parts.start(message, line, log).catch((error: unknown) => {
       if (stopping !== undefined) return
       log.error('start.failed', { error })
-      const fault =
-        error instanceof Fault ? error : isFull(error) ? storageFull(message.config.state) : undefined
+      const fault = knownFault(error, message.config.state)
       if (fault !== undefined) line.say({ type: 'failed', code: fault.code, message: fault.message })
       process.exitCode = 1
       setTimeout(() => process.exit(1), 100)
