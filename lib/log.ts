@@ -1,8 +1,11 @@
 /**
  * The log: one line an event on stderr, JSON for machines or text on a terminal. Whoever logs names the
- * fields; nothing here or there logs a header, a query, a token or a link whole.
+ * fields; nothing here or there logs a header, a query, a token or a link whole. Nobody ever waits for who reads it:
+ * lines that find no room are dropped and counted, and the next that does says so.
  */
-import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { errno } from './sys/errno.ts'
+import { writerTo } from './sys/write-now.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 const levels: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
@@ -65,10 +68,18 @@ let rest = none
 const ordinary = Buffer.allocUnsafeSlow(256 * 1024)
 /** Bytes that wait for such a reader; lines beyond it are lost, never the daemon. */
 const patience = 1024 * 1024
+/** Lines that were dropped since somebody was told of it. */
+let dropped = 0
+let writeTo: ((bytes: Uint8Array) => number) | undefined
+
+const hasRoom = (): boolean => rest.length + pending.length <= patience
 
 /** stderr: with the other lines of this turn of the loop, or at once when it is `urgent`. */
 function writeStderr(line: string, urgent: boolean): void {
-  if (rest.length + pending.length > patience) return
+  if (!hasRoom()) {
+    dropped++
+    return
+  }
   pending += line
   if (rest.length > 0) return
   if (urgent || pending.length > 65_536) flush()
@@ -79,20 +90,21 @@ function writeStderr(line: string, urgent: boolean): void {
 }
 process.on('exit', () => flush())
 
-/** By a synchronous write: a line is whole, and out before the process may die. */
+/** At once: a line is whole, and out before the process may die, unless its reader takes no more. */
 function flush(): void {
   flushing = false
+  writeTo ??= writerTo(2)
   const fits = rest.length === 0 && pending.length * 3 <= ordinary.length
   const bytes = fits ? ordinary : Buffer.concat([rest, Buffer.from(pending)])
   const length = fits ? ordinary.write(pending) : bytes.length
   pending = ''
   rest = none
   for (let done = 0; done < length;) {
-    try {
-      done += writeSync(2, bytes, done, length - done)
-    } catch (thrown) {
+    const written = writeTo(bytes.subarray(done, length))
+    if (written > 0) done += written
+    else {
       // One whose reader is gone loses its lines.
-      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) return
+      if (written !== -errno.EAGAIN) return
       rest = Buffer.from(bytes.subarray(done, length))
       setTimeout(flush, 20).unref()
       return
@@ -151,18 +163,23 @@ function isoNow(): string {
 export function createLog(options: LogOptions): Log {
   const least = levels[options.level]
   const debug = least === 0
-  const text = options.format === 'text' || (options.format === 'auto' && process.stderr.isTTY)
+  const text = options.format === 'text' || (options.format === 'auto' && isatty(2))
   const write = options.write ?? writeStderr
   const make = (common: LogFields): Log => {
     const commonJson = jsonFields(common, debug)
+    const shown = (level: LogLevel, event: string, fields: LogFields) =>
+      text
+        ? asText(level, event, { ...common, ...fields }, debug)
+        : asJson(level, event, commonJson, fields, debug)
     const line =
       (level: LogLevel) =>
       (event: string, fields: LogFields = {}) => {
         if (levels[level] < least) return
-        const shown = text
-          ? asText(level, event, { ...common, ...fields }, debug)
-          : asJson(level, event, commonJson, fields, debug)
-        write(`${shown}\n`, levels[level] >= levels.warn)
+        if (dropped > 0 && write === writeStderr && hasRoom()) {
+          write(`${shown('warn', 'log.dropped', { lines: dropped })}\n`, false)
+          dropped = 0
+        }
+        write(`${shown(level, event, fields)}\n`, levels[level] >= levels.warn)
       }
     return {
       debug: line('debug'),

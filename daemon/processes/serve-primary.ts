@@ -30,24 +30,26 @@ export function servePrimary<In extends { readonly type: string }, Out>(
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
   let stopping: Promise<void> | undefined
+  let log: Log | undefined
   const end = (drain: number): void => {
     stopping ??= parts.stop(drain).then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`${role}: ${String(error)}\n`)
+        log?.error('stop.failed', { error })
         process.exit(1)
       },
     )
   }
   const start = (message: Extract<In, Start>): void => {
-    const log = createLog({
+    const ours = createLog({
       level: message.config.logLevel,
       format: message.config.logFormat,
       fields: { role, pid: process.pid },
     })
-    parts.start(message, line, log).catch((error: unknown) => {
+    log = ours
+    parts.start(message, line, ours).catch((error: unknown) => {
       if (stopping !== undefined) return
-      log.error('start.failed', { error })
+      ours.error('start.failed', { error })
       const fault = knownFault(error, message.config.state)
       if (fault !== undefined) line.say({ type: 'failed', code: fault.code, message: fault.message })
       process.exitCode = 1

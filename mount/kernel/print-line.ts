@@ -1,11 +1,10 @@
 /** Stderr, for those who serve: whether somebody reads it is no concern of theirs. */
-import { writeSync } from 'node:fs'
+import { writerTo } from '../../lib/sys/write-now.ts'
 
-/** Never throws. Waits while a pipe is full. */
+let write: ((bytes: Uint8Array) => number) | undefined
+
+/** Never throws and never waits: a line that finds no room is lost. */
 export function printLine(text: string): void {
-  try {
-    writeSync(2, `${text}\n`)
-  } catch {
-    // Its reader is gone. A throw would end the mount, and from an `exit` handler keep the process from ending.
-  }
+  write ??= writerTo(2)
+  write(Buffer.from(`${text}\n`))
 }

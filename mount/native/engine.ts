@@ -21,6 +21,7 @@ import { deviceRefusal } from '../device-refusal.ts'
 import { openDiskFilesystem } from '../disk/filesystem.ts'
 import type { Engine, Feature, MountOptions, MountSession, MountStatistics } from '../engine.ts'
 import type { Filesystem } from '../filesystem.ts'
+import { printLine } from '../kernel/print-line.ts'
 import { NativeOperations, type Signal } from './operations.ts'
 
 interface Fuse {
@@ -85,14 +86,14 @@ export const fuseNativeEngine: Engine = {
         let answered = false
         const answer: Signal = (result, ...more) => {
           answered = true
-          if (options.trace) process.stderr.write(`${name} ${traced(args)} = ${result}\n`)
+          if (options.trace) printLine(`${name} ${traced(args)} = ${result}`)
           signal(result, ...more)
         }
         try {
           run(answer, ...args)
         } catch (error) {
           if (!answered) signal(-errno.EIO, ...(args[2] instanceof Uint8Array ? [0, args[2].buffer] : []))
-          process.stderr.write(`${name}: ${error instanceof Error ? error.stack : String(error)}\n`)
+          printLine(`${name}: ${error instanceof Error ? error.stack : String(error)}`)
         }
         counter.count++
         counter.nanoseconds += Number(process.hrtime.bigint() - began)

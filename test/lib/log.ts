@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createLog } from '../../lib/log.ts'
 
@@ -40,3 +44,34 @@ t.test('a line says its own fields, whatever the line before said', (t) => {
   t.ok(lines.every((line) => line.endsWith('}\n')))
   t.end()
 })
+
+t.test(
+  'who reads the log holds up nobody that writes it, and learns how many lines were dropped',
+  async (t) => {
+    const program = fileURLToPath(new URL('../fixtures/log-program.js', import.meta.url))
+    const child = spawn(process.execPath, [program], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    // Nothing reads the pipe yet, and a megabyte may wait: the program comes past both.
+    while (((await once(child, 'message')) as [number])[0] < 5_000);
+    child.send('stop')
+    let number = 0
+    let dropped = 0
+    if (child.stderr === null) throw new Error('no stderr')
+    for await (const line of createInterface({ input: child.stderr })) {
+      const said = JSON.parse(line) as { event: string; number?: number; lines?: number }
+      if (said.event === 'line') {
+        t.equal(said.number, number + 1, 'none is missing before that is said')
+        number++
+      }
+      if (said.event === 'log.dropped') {
+        dropped += said.lines ?? 0
+        break
+      }
+    }
+    t.ok(number > 500)
+    t.ok(dropped > 1_000, `${dropped} dropped`)
+    child.send('end')
+    child.stderr.resume()
+    await once(child, 'exit')
+  },
+)
