@@ -35,6 +35,12 @@ export const remoteTypes: ReadonlySet<number> = new Set<number>([
   FS.SMB2,
 ])
 
+const remoteNames =
+  /^(?:fuse|fuseblk|fuse\..*|nfs4?|ceph|9p|virtiofs|afs|cifs|smb3|lustre|beegfs|orangefs|gfs2|ocfs2|autofs)$/
+
+/** The same by the name of a mount table. An automounter answers when what it mounts does. */
+export const isRemoteName = (type: string): boolean => remoteNames.test(type)
+
 const toHandle = declare<[number, CPath, Uint8Array, Uint8Array, number]>(
   'int name_to_handle_at(int dirfd, const char *path, void *handle, void *mount, int flags)',
 )

@@ -7,7 +7,10 @@ export const AT_FDCWD = -100
 export const AT_SYMLINK_NOFOLLOW = 0x100
 export const AT_REMOVEDIR = 0x200
 export const AT_SYMLINK_FOLLOW = 0x400
+export const AT_NO_AUTOMOUNT = 0x800
 export const AT_EMPTY_PATH = 0x1000
+/** Of statx: what the kernel knows will do; a server need not be asked. */
+export const AT_STATX_DONT_SYNC = 0x4000
 
 const arm = process.arch === 'arm64'
 /** asm-generic/fcntl.h; arm64 swaps four of them. */
@@ -63,6 +66,15 @@ export function openat2(dirfd: number, path: CPath, flags: number, resolve = 0, 
     const fd = syscallOpen(SYS_openat2, dirfd, path, how, how.length)
     if (fd !== -errno.EAGAIN || attempt === 64 || (resolve & RESOLVE.CACHED) !== 0) return fd
   }
+}
+
+/** The directory of this process's descriptors; opened at first use, and for good. */
+let descriptors = -1
+
+/** Opens what the O_PATH descriptor `fd` holds, for reading: a descriptor ≥ 0, or minus the errno. */
+export function reopen(fd: number, flags: number): number {
+  if (descriptors < 0) descriptors = openat2(AT_FDCWD, '/proc/self/fd', O.PATH | O.DIRECTORY)
+  return openat2(descriptors, String(fd), flags)
 }
 
 export const close = declare<[fd: number]>('int close(int fd)')

@@ -1,6 +1,6 @@
 /** statx(2): one layout on every architecture, nanoseconds, and no exception for a file that isn't there. */
 import { declare, type CPath } from './libc.ts'
-import { AT_EMPTY_PATH } from './open.ts'
+import { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_DONT_SYNC } from './open.ts'
 
 /** sys/stat.h */
 export const S = {
@@ -138,9 +138,12 @@ export function statInto(dirfd: number, path: CPath, flags: number, stat: Mutabl
   return 0
 }
 
-/** Mode and type of `path`, or minus the errno: the cheapest question about a name. */
+/**
+ * Mode and type of `path`, or minus the errno: the cheapest question about a name. Where something is mounted on it,
+ * its type is what the kernel knows, and a FUSE daemon is not asked.
+ */
 export function modeAt(dirfd: number, path: CPath, flags: number): number {
-  const result = call(dirfd, path, flags, STATX_MODE, buffer)
+  const result = call(dirfd, path, flags | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MODE, buffer)
   return result < 0 ? result : view.getUint16(0x1c, true)
 }
 

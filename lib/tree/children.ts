@@ -3,8 +3,8 @@
  * settle the order: as a file `a` comes before `a.txt`, as a directory `a/` after it. So a link is resolved where its
  * plain name stands, and a directory found there waits for its turn.
  */
-import { AT_SYMLINK_NOFOLLOW } from '../sys/open.ts'
-import { isDirectory, isFile, isSymlink, statAt, type Stat } from '../sys/stat.ts'
+import { AT_SYMLINK_NOFOLLOW, close, O, openat2, RESOLVE } from '../sys/open.ts'
+import { isDirectory, isFile, isSymlink, statAt, statFd, type Stat } from '../sys/stat.ts'
 import { statThroughLinks } from './links.ts'
 import { Cursor, type Names } from './names.ts'
 import { compareKeys, maxKeyBytes, type Key } from './path.ts'
@@ -87,7 +87,9 @@ export class Children {
     if (name.length * 3 > this.#room && Buffer.byteLength(name) > this.#room) return undefined
     if (kind === 'link') return this.#lookBehindLink(name)
     const plain = kind === 'directory' ? name.slice(0, -1) : name
-    const stat = statAt(directory.fd, plain, AT_SYMLINK_NOFOLLOW)
+    const stat = this.#root.isGuarded
+      ? statHere(directory.fd, plain)
+      : statAt(directory.fd, plain, AT_SYMLINK_NOFOLLOW)
     if (typeof stat === 'number') return undefined
     // What is mounted here can't be opened by its key either, unless the disk crosses.
     if (stat.mntId !== directory.stat.mntId && this.#root.boundary !== 0) return undefined
@@ -110,4 +112,13 @@ export class Children {
     const at = this.#waiting.findIndex(({ name }) => compareKeys(child.name, name) < 0)
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, child)
   }
+}
+
+/** As statAt, but EXDEV where something is mounted on `name`, which isn't asked. */
+function statHere(dirfd: number, name: string): Stat | number {
+  const fd = openat2(dirfd, name, O.PATH | O.NOFOLLOW, RESOLVE.NO_XDEV | RESOLVE.BENEATH)
+  if (fd < 0) return fd
+  const stat = statFd(fd)
+  close(fd)
+  return stat
 }

@@ -2,12 +2,13 @@
  * From a key to an open descriptor, beneath the root. A key without symbolic links costs one openat2; one
  * that meets a link is walked by component (links.ts).
  *
- * A FIFO or a device is never opened: opening one does something (a writer wakes up, a watchdog starts). Its
- * name is asked first, and since it may be swapped between the two calls, the descriptor is asked again.
+ * A FIFO or a device is never opened: opening one does something (a writer wakes up, a watchdog starts). So a file is
+ * held first without being opened, and opened when it is seen to be a regular one. Nothing here goes by a path that
+ * could lead out of the root, to where nobody answers, before openat2 says that it doesn't.
  */
 import { errno } from '../sys/errno.ts'
-import { AT_SYMLINK_NOFOLLOW, close, O, openat2, RESOLVE } from '../sys/open.ts'
-import { modeAt, S, statFd, type Stat } from '../sys/stat.ts'
+import { close, O, openat2, reopen, RESOLVE } from '../sys/open.ts'
+import { S, statFd, type Stat } from '../sys/stat.ts'
 import { openThroughLinks } from './links.ts'
 import { isDirectoryKey, type Key } from './path.ts'
 import type { Root } from './root.ts'
@@ -29,25 +30,27 @@ export function resolve(root: Root, key: Key): Opened | Refusal {
   if (!root.check()) return 'DiskOffline'
   const directory = isDirectoryKey(key)
   if (root.foldsCase) return answer(openThroughLinks(root, key), directory)
-  if (!directory) {
-    const mode = modeAt(root.fd, key, AT_SYMLINK_NOFOLLOW)
-    if (mode >= 0 && isSpecial(mode)) return 'NoSuchKey'
-  }
-  const resolve = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | root.boundary
-  const fd = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : openFlags, resolve)
-  if (fd === -errno.ELOOP && root.settings.symlinks !== 'deny')
+  const beneath = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | root.boundary
+  const held = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : O.PATH, beneath)
+  if (held === -errno.ELOOP && root.settings.symlinks !== 'deny')
     return answer(openThroughLinks(root, key), directory)
-  const found = answer(fd, directory)
+  const found = directory ? answer(held, true) : opened(held)
   if (typeof found === 'string' || found.stat.mntId === root.stat?.mntId) return found
   // It lies on a file system mounted inside, which may fold case.
   close(found.fd)
   return answer(openThroughLinks(root, key), directory)
 }
 
-function isSpecial(mode: number): boolean {
-  const type = mode & S.IFMT
-  return type !== S.IFREG && type !== S.IFLNK
+/** The regular file that `held` is, open for reading. Closes `held`. */
+function opened(held: number): Opened | Refusal {
+  if (held < 0) return refusal(-held)
+  const stat = statFd(held)
+  const fd = typeof stat === 'number' ? stat : isRegular(stat) ? reopen(held, openFlags) : -errno.ENXIO
+  close(held)
+  return fd < 0 || typeof stat === 'number' ? refusal(-fd) : { fd, stat }
 }
+
+const isRegular = ({ mode }: Stat): boolean => (mode & S.IFMT) === S.IFREG
 
 function answer(fd: number, directory: boolean): Opened | Refusal {
   if (fd < 0) return refusal(-fd)
@@ -56,7 +59,7 @@ function answer(fd: number, directory: boolean): Opened | Refusal {
     close(fd)
     return refusal(-stat)
   }
-  if ((stat.mode & S.IFMT) === (directory ? S.IFDIR : S.IFREG)) return { fd, stat }
+  if (directory ? (stat.mode & S.IFMT) === S.IFDIR : isRegular(stat)) return { fd, stat }
   close(fd)
   return 'NoSuchKey'
 }

@@ -10,6 +10,7 @@ import { errnoName, SystemError } from '../sys/errno.ts'
 import { fileHandle, remoteTypes } from '../sys/filesystem.ts'
 import { cstring, must, type CString } from '../sys/libc.ts'
 import { AT_FDCWD, close, O, openat2, RESOLVE } from '../sys/open.ts'
+import { currentMounts, mountChanges } from '../sys/mount-watch.ts'
 import { leadsTo, statFd, type Stat } from '../sys/stat.ts'
 import { fstatfs, type StatFs } from '../sys/statfs.ts'
 import { foldsCase } from './case-folding.ts'
@@ -26,6 +27,8 @@ export class Root {
   readonly #path: CString
   #bound: Bound | undefined
   #closed = false
+  #mountsSeen = -1
+  #mountsInside = false
 
   private constructor(disk: Disk, bound: Bound) {
     this.disk = disk
@@ -66,6 +69,22 @@ export class Root {
   /** Whether the directory behind `fd`, which `stat` is of, may change without our kernel hearing of it. */
   isRemote(fd: number, stat: Stat): boolean {
     return stat.mntId === this.stat?.mntId ? (this.#bound?.remote ?? true) : isRemote(fd)
+  }
+
+  /**
+   * Something is mounted inside of the root that the disk doesn't cross into. A call that takes a path goes there all
+   * the same, and waits for as long as whoever answers there likes: openat2 with `boundary` alone stays out.
+   */
+  get isGuarded(): boolean {
+    const changes = mountChanges()
+    if (changes !== this.#mountsSeen) {
+      this.#mountsSeen = changes
+      const inside = `${this.disk.root === '/' ? '' : this.disk.root}/`
+      this.#mountsInside = currentMounts().some(
+        ({ mountpoint }) => mountpoint.startsWith(inside) && mountpoint !== inside,
+      )
+    }
+    return this.#mountsInside && this.boundary !== 0
   }
 
   /** RESOLVE_NO_XDEV, unless the disk crosses into what is mounted inside of it. */
