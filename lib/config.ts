@@ -449,3 +449,12 @@ export function childEnvironment(): NodeJS.ProcessEnv {
   void [NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES]
   return rest
 }
+
+/** What a confined child may know of it: what Node and the C library heed, and none of what users keep there. */
+export function confinedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(childEnvironment()).filter(([name]) =>
+      /^(?:NODE_(?!EXTRA_CA_CERTS)|UV_|LC_|LANG$|TZ$|PATH$)/.test(name),
+    ),
+  )
+}

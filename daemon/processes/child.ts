@@ -3,10 +3,12 @@
  * a bound. A child hears what concerns it over IPC and nothing from the terminal or the service manager.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { childEnvironment } from '../../lib/config.ts'
+import { childEnvironment, confinedEnvironment } from '../../lib/config.ts'
 import type { DiskId } from '../../lib/disk.ts'
 import type { Log } from '../../lib/log.ts'
+import { launchFd, type Confinement, type Launch } from './confinement.ts'
 import { lineToChild, type Listeners } from './line.ts'
 import type { ProcessName, ProcessView } from './process-view.ts'
 
@@ -18,6 +20,13 @@ const settled = 60_000
 const grace = 5_000
 /** The descriptor that a child finds its listening socket at, after stdin, stdout, stderr and the IPC channel. */
 export const handedFd = 4
+/** Node's choice: the first descriptor behind the standard ones. */
+const channelFd = 3
+const lockedFd = 5
+/** Milliseconds for a child to be what it is to become, before it is killed. */
+const launchTime = 30_000
+
+const launcher = fileURLToPath(new URL('../launch.js', import.meta.url))
 
 export interface ChildOptions<In extends { readonly type: string }> {
   readonly role: Exclude<ProcessView['role'], 'primary'>
@@ -29,6 +38,8 @@ export interface ChildOptions<In extends { readonly type: string }> {
   readonly fd?: number
   /** The lock's, which it inherits and thereby holds as long as it lives. */
   readonly lockFd: number
+  /** Asked at each start: what the child is reduced to before it runs. Without it, it has all of our rights. */
+  readonly confinement?: () => Confinement
   readonly diskId?: DiskId
   readonly log: Log
   /** It runs and waits for its first message. */
@@ -122,15 +133,15 @@ export class Child<In extends { readonly type: string }, Out> {
 
   #spawn(): void {
     const { role, module, fd, lockFd, log } = this.#options
-    const child = spawn(
-      process.execPath,
-      [...(this.#options.execArgv ?? []), fileURLToPath(new URL(`../${module}`, import.meta.url))],
-      {
-        stdio: ['ignore', 2, 2, 'ipc', fd ?? 'ignore', lockFd],
-        env: childEnvironment(),
-        cwd: '/',
-      },
-    )
+    const execArgv = this.#options.execArgv ?? []
+    const path = fileURLToPath(new URL(`../${module}`, import.meta.url))
+    const confinement = this.#options.confinement?.()
+    const confined = confinement !== undefined
+    const child = spawn(process.execPath, confined ? [launcher] : [...execArgv, path], {
+      stdio: ['ignore', 2, 2, 'ipc', fd ?? 'ignore', lockFd, confined ? 'pipe' : 'ignore'],
+      env: confined ? confinedEnvironment() : childEnvironment(),
+      cwd: '/',
+    })
     this.#process = child
     this.#startedAt = Date.now()
     const line = lineToChild<In, Out>(child, this.#options.hear, (message) => this.#checked(message))
@@ -154,7 +165,31 @@ export class Child<In extends { readonly type: string }, Out> {
     child.once('exit', (code, signal) => end(signal ?? `exit status ${code}`))
     log.debug('child.started', { role, pid: child.pid })
     this.#become('starting')
-    this.#options.started()
+    const started = () => {
+      if (this.#process === child) this.#options.started()
+    }
+    if (confinement === undefined) return started()
+    const descriptors = [handedFd, lockedFd]
+    this.#launch(child, { module: path, execArgv, descriptors, channel: channelFd, confinement }, started)
+  }
+
+  /** Has the child become what it is to be. `become` is called when it has, or has ended over it. */
+  #launch(child: ChildProcess, launch: Launch, become: () => void): void {
+    const streams: readonly unknown[] = child.stdio
+    const pipe = streams[launchFd]
+    if (!(pipe instanceof Duplex)) return
+    const timer = setTimeout(() => {
+      this.#options.log.error('child.unlaunched', { role: this.#options.role, pid: child.pid })
+      child.kill('SIGKILL')
+    }, launchTime)
+    child.once('exit', () => clearTimeout(timer))
+    // It is gone, and its exit says so.
+    pipe.on('error', () => {})
+    pipe.on('end', () => {
+      clearTimeout(timer)
+      become()
+    })
+    pipe.resume().end(JSON.stringify(launch))
   }
 
   #checked(message: unknown): unknown {

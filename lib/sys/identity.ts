@@ -8,7 +8,12 @@
 import { declare } from './libc.ts'
 
 const arm = process.arch === 'arm64'
-const SYS = { setgroups: arm ? 159 : 116, unshare: arm ? 97 : 272 } as const
+const SYS = {
+  setgroups: arm ? 159 : 116,
+  setresuid: arm ? 147 : 117,
+  setresgid: arm ? 149 : 119,
+  unshare: arm ? 97 : 272,
+} as const
 const CLONE_FS = 0x200
 const CLONE_FILES = 0x400
 
@@ -26,6 +31,14 @@ export function setgroups(groups: readonly number[]): number {
   for (let i = 0; i < groups.length; i++) groupBuffer[i] = groups[i] ?? 0
   return syscallGroups(SYS.setgroups, groups.length, groupBytes)
 }
+
+const syscallIds = declare<[number, number, number, number]>(
+  'long syscall(long number, uint real, uint effective, uint saved)',
+)
+/** This thread's real, effective, saved and file system user: 0, or minus the errno (EINVAL: there is none such). */
+export const setUser = (uid: number): number => syscallIds(SYS.setresuid, uid, uid, uid)
+/** The same of its group. */
+export const setGroup = (gid: number): number => syscallIds(SYS.setresgid, gid, gid, gid)
 
 const syscallUnshare = declare<[number, number]>('long syscall(long number, ulong flags)')
 /** Gives this thread a umask (and a working directory) of its own: 0, or minus the errno. */

@@ -167,14 +167,19 @@ export const isSameRoot = (now: RootIdentity, then: RootIdentity): boolean =>
 export function identify(path: string): RootIdentity {
   const fd = must(openat2(AT_FDCWD, path, O.PATH | O.DIRECTORY), 'openat2', path)
   try {
-    const stat = statFd(fd)
-    const fileSystem = fstatfs(fd)
-    if (typeof stat === 'number') throw new SystemError(-stat, 'statx', path)
-    if (typeof fileSystem === 'number') throw new SystemError(-fileSystem, 'statfs', path)
-    return identityOf(fd, stat, fileSystem)
+    return identifyOpened(fd, path)
   } finally {
     close(fd)
   }
+}
+
+/** The same of a directory that is open; `path` is for the error alone. */
+export function identifyOpened(fd: number, path: string): RootIdentity {
+  const stat = statFd(fd)
+  const fileSystem = fstatfs(fd)
+  if (typeof stat === 'number') throw new SystemError(-stat, 'statx', path)
+  if (typeof fileSystem === 'number') throw new SystemError(-fileSystem, 'statfs', path)
+  return identityOf(fd, stat, fileSystem)
 }
 
 function identityOf(fd: number, stat: Stat, fileSystem: StatFs): RootIdentity {
