@@ -5,6 +5,7 @@ import type { Config } from '../../lib/config.ts'
 import { DirectResponse } from './direct-response.ts'
 import { refuse } from './parser-refusal.ts'
 import type { Service } from './pipeline.ts'
+import { mostHeaderLines } from './request-headers.ts'
 
 export interface ListenerLimits extends Pick<
   Config,
@@ -38,6 +39,8 @@ export function createListener(limits: ListenerLimits, respond: Respond, refused
     requireHostHeader: false,
   })
   server.timeout = limits.idleTimeout
+  // One more than may be, so that too many are seen to be so.
+  server.maxHeadersCount = mostHeaderLines + 1
   server.maxConnections = limits.maxConnections
   const seconds = Math.floor(limits.keepAliveTimeout / 1000)
   const keepAliveLine = limits.keepAliveTimeout > 0 ? `Keep-Alive: timeout=${seconds}\r\n` : ''

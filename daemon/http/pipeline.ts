@@ -10,6 +10,7 @@ import type { DirectResponse } from './direct-response.ts'
 import { Exchange, type Subject } from './exchange.ts'
 import type { Fields, Reply } from './reply.ts'
 import { sendReply } from './send-reply.ts'
+import { requireChunked } from './transfer-coding.ts'
 
 /** How many requests may be answered at one time. Services may share a counter. */
 export interface RequestLimit {
@@ -54,6 +55,7 @@ export async function respond(
     exchange.takeId()
     if (limit !== null && limit.counter.inFlight > limit.most) throw new Fault('SlowDown')
     if (response.expectation === 'other') throw new Fault('ExpectationFailed')
+    requireChunked(request)
     // RFC 9112, 3.2.
     if (!exchange.headers.has('host') && request.httpVersion !== '1.0')
       throw new Fault('BadRequest', 'The Host header is missing.')

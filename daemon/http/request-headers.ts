@@ -7,6 +7,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { splitHeaders, type Headers } from '../../lib/auth/canonical.ts'
 import { Fault } from '../../lib/errors.ts'
 
+/** Lines of a head, beyond which it is refused: Node forgets those beyond a number that it was told. */
+export const mostHeaderLines = 1000
+
 /** Fields that S3 reads as one value: a second one contradicts the first. */
 const single = new Set([
   'authorization',
@@ -30,8 +33,16 @@ export class RequestHeaders implements Headers {
   /** Only where a name came twice; what Node made of that is not what was sent. */
   #joined: Map<string, string> | undefined
 
-  /** `raw` and `parsed` are Node's. Throws BadRequest when a field of one value comes twice. */
+  /**
+   * `raw` and `parsed` are Node's. Throws BadRequest when a field of one value comes twice, and
+   * RequestHeaderSectionTooLarge when there are more lines than `mostHeaderLines`.
+   */
   constructor(raw: readonly string[], parsed: IncomingHttpHeaders) {
+    if (raw.length > 2 * mostHeaderLines)
+      throw new Fault(
+        'RequestHeaderSectionTooLarge',
+        `A request has at most ${mostHeaderLines} header lines.`,
+      )
     const names = Object.keys(parsed)
     if (names.length * 2 === raw.length) {
       // Node's own strings for the names of an object compare and hash faster than fresh ones.
