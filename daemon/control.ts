@@ -4,7 +4,6 @@
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { KeyringFile } from '../lib/auth/keyring.ts'
@@ -36,7 +35,7 @@ let processes: readonly ProcessView[] = []
 let publisher: Publisher | undefined
 let store: Store | undefined
 let server: Listener | undefined
-let metrics: Server | undefined
+let metrics: Listener | undefined
 let figureCollector: FigureCollector | undefined
 /** From when the primary hears that we are ready; before, it passes no question on. */
 let answer: ((message: Extract<ToControl, { type: 'ask' }>) => Promise<void>) | undefined

@@ -115,6 +115,15 @@ export const settings = {
     defaultText: 'none',
     doc: 'Where GET /metrics answers Prometheus, HOST:PORT. It asks for no password, and names disks and buckets.',
   }),
+  allowedHosts: setting<readonly string[]>({
+    flag: 'allowed-hosts',
+    env: 'TWOFOLD_ALLOWED_HOSTS',
+    key: 'allowedHosts',
+    parse: domainsSetting,
+    default: [],
+    defaultText: 'none',
+    doc: 'Names by which the metrics and the control API may be asked, besides addresses and localhost, separated by commas. Any other Host is refused, since it may be that of a page in a browser.',
+  }),
   expose: setting({
     flag: 'expose',
     env: 'TWOFOLD_EXPOSE',

@@ -110,6 +110,7 @@ export const catalogue = {
   NoSuchKeyringKey: row(404, 3, 'The keyring has no such key.'),
   NoSuchRoute: row(404, 3, 'There is no such route.'),
   NoSuchUser: row(404, 3, 'The disk has no such S3 user.'),
+  MisdirectedRequest: row(421, 2, 'The Host header names somebody else.'),
   NotADirectory: row(400, 2, 'A disk needs a directory.'),
   NotMounted: row(409, 5, 'The disk is not mounted.'),
   PortTaken: row(409, 5, 'Another process listens on that address.'),

@@ -1,12 +1,24 @@
 /** `GET /metrics` over TCP for Prometheus, where the configuration names an address. It tells and changes nothing. */
-import { createServer, type Server } from 'node:http'
 import type { Config } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
 import { formatListen, isLoopback, type ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import { portHolder } from '../../lib/sys/listeners.ts'
+import { requireKnownHost } from '../http/known-host.ts'
+import { createListener, type Listener } from '../http/listener.ts'
+import { respond, type Handle, type Service } from '../http/pipeline.ts'
+import { textReply } from '../http/reply.ts'
 import type { Sample } from '../metrics/catalogue.ts'
 import { contentType, exposition } from '../metrics/exposition.ts'
+import { ownOrigin } from './own-origin.ts'
+
+/** Connections at one time, and so scrapes. */
+const mostConnections = 64
+
+type MetricsConfig = Pick<
+  Config,
+  'expose' | 'allowedHosts' | 'maxHeaderBytes' | 'headersTimeout' | 'idleTimeout' | 'keepAliveTimeout'
+>
 
 /**
  * Listens. Throws InvalidSetting for an address that this machine doesn't have, or that others reach without
@@ -14,33 +26,16 @@ import { contentType, exposition } from '../metrics/exposition.ts'
  */
 export async function listenForMetrics(
   address: ListenAddress,
-  config: Pick<Config, 'expose' | 'headersTimeout' | 'keepAliveTimeout'>,
+  config: MetricsConfig,
   samples: () => Promise<readonly Sample[]>,
   log: Log,
-): Promise<{ server: Server; address: ListenAddress }> {
+): Promise<{ server: Listener; address: ListenAddress }> {
   if (!isLoopback(address.host) && !config.expose)
     throw new Fault(
       'InvalidSetting',
       `--metrics-listen ${formatListen(address)} can be reached by other machines, without a password: say --expose if you mean it`,
     )
-  const server = createServer((request, response) => {
-    const [path = ''] = (request.url ?? '').split('?', 1)
-    const refuse = (status: number, text: string) =>
-      void response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
-    if (path !== '/metrics') return refuse(404, 'There is /metrics here, and nothing else.')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'GET it.')
-    samples().then(
-      (all) => void response.writeHead(200, { 'content-type': contentType }).end(exposition(all)),
-      (error: unknown) => {
-        log.error('bug', { operation: 'metrics', error })
-        refuse(500, 'The figures could not be had.')
-      },
-    )
-  })
-  server.headersTimeout = config.headersTimeout
-  // One scrape's connection serves the next, at the usual intervals.
-  server.keepAliveTimeout = config.keepAliveTimeout
-  server.maxConnections = 64
+  const server = metricsServer(config, samples, log)
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -65,4 +60,33 @@ export async function listenForMetrics(
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
   return { server, address: { host: address.host, port } }
+}
+
+function metricsServer(config: MetricsConfig, samples: () => Promise<readonly Sample[]>, log: Log): Listener {
+  const service: Service = {
+    log,
+    limit: null,
+    fields: ({ id }) => ({ 'X-Request-Id': id, ...ownOrigin }),
+    failure: ({ status, message, headers }) =>
+      textReply(status, 'text/plain; charset=utf-8', `${message}\n`, headers),
+    record: ({ id, method, url }, status, _bytes, ms, reason) =>
+      log.debug('metrics', { id, method, path: url.split('?', 1)[0], status, ms, reason }),
+  }
+  const scrape: Handle = async ({ headers, url, method }) => {
+    requireKnownHost(headers.get('host'), config.allowedHosts)
+    if (url.split('?', 1)[0] !== '/metrics')
+      throw new Fault('NoSuchRoute', 'There is /metrics here, and nothing else.')
+    if (method !== 'GET' && method !== 'HEAD')
+      throw new Fault('MethodNotAllowed', 'GET it.', { headers: { Allow: 'GET, HEAD' } })
+    return textReply(200, contentType, exposition(await samples()))
+  }
+  return createListener(
+    {
+      ...config,
+      maxConnections: mostConnections,
+      requestTimeout: config.headersTimeout + config.idleTimeout,
+    },
+    (request, response) => void respond(service, request, response, scrape),
+    service,
+  )
 }

@@ -9,6 +9,7 @@ import { Fault } from '../../lib/errors.ts'
 import { knownFault } from '../../lib/storage-full.ts'
 import { DirectResponse } from '../http/direct-response.ts'
 import type { Exchange, Subject } from '../http/exchange.ts'
+import { requireKnownHost } from '../http/known-host.ts'
 import { createListener, type Listener } from '../http/listener.ts'
 import { respond, type Recorded, type Service } from '../http/pipeline.ts'
 import { textReply, type Fields, type Reply } from '../http/reply.ts'
@@ -21,6 +22,7 @@ import { Page, type Handler, type Handlers, type Params } from './handler.ts'
 import { keyRoutes } from './keys.ts'
 import { metricsRoutes } from './metrics.ts'
 import { mountRoutes } from './mounts.ts'
+import { ownOrigin } from './own-origin.ts'
 import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName, type Row } from './routes.ts'
 import { shareRoutes } from './share.ts'
 import { statusRoutes } from './status.ts'
@@ -52,10 +54,12 @@ export type CallerOf = (exchange: Exchange) => Caller
 /** A server that is not listening yet. */
 export function createControlServer(daemon: Daemon, callerOf: CallerOf): Listener {
   const { config, log } = daemon
+  // The command line calls itself by the first.
+  const hosts = ['twofold', ...config.allowedHosts]
   const service: Service = {
     log,
     limit: { counter: { inFlight: 0 }, most: mostRequests },
-    fields: ({ id }) => ({ 'X-Request-Id': id }),
+    fields: ({ id }) => ({ 'X-Request-Id': id, ...ownOrigin }),
     failure,
     record: recordIn(log),
   }
@@ -70,6 +74,7 @@ export function createControlServer(daemon: Daemon, callerOf: CallerOf): Listene
     if (!(response instanceof DirectResponse)) throw new TypeError('a server of another kind')
     return respond(service, request, response, async (exchange) => {
       context.state.exchange = exchange
+      requireKnownHost(exchange.headers.get('host'), hosts)
       try {
         await next()
       } catch (thrown) {

@@ -1,6 +1,7 @@
 /** What Prometheus is told: by the rules of its text format and of promtool's lint, and true of what was done. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -8,6 +9,7 @@ import { Client } from '../../daemon/cli/client.ts'
 import { metrics, type MetricName, type Sample } from '../../daemon/metrics/catalogue.ts'
 import { exposition } from '../../daemon/metrics/exposition.ts'
 import { startDaemon, twofold } from '../fixtures/daemon.ts'
+import { exchange } from '../fixtures/raw-http.ts'
 import { s3 } from '../fixtures/s3.ts'
 
 const noMount =
@@ -96,7 +98,10 @@ t.test('a daemon tells what it did', async (t) => {
   const data = join(top, 'data')
   mkdirSync(data)
   writeFileSync(join(data, 'ten'), '0123456789')
-  const args = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--passthrough', 'off']
+  const args = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--passthrough', 'off'].concat(
+    '--allowed-hosts',
+    'metrics.test',
+  )
   const state = join(top, 'state')
   const daemon = await startDaemon(data, { state, args: noMount ? [...args, '--no-mount'] : args })
   t.teardown(() => daemon.stop())
@@ -192,6 +197,62 @@ t.test('a daemon tells what it did', async (t) => {
     t.equal((await fetch(url, { method: 'POST' })).status, 405)
     const head = await fetch(url, { method: 'HEAD' })
     t.equal(head.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
+  })
+
+  await t.test('a page that had its name lead here gets nothing', async (t) => {
+    const { port } = new URL(url)
+    const asked = async (host: string, line = 'GET /metrics HTTP/1.1') => {
+      const { status, body, headers } = await exchange(Number(port), [
+        `${line}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      ])
+      t.equal(headers.get('cross-origin-resource-policy'), 'same-origin')
+      t.equal(status === 200, body.includes('twofold_build_info'), `${host}: ${status}`)
+      return status
+    }
+    for (const host of [
+      `127.0.0.1:${port}`,
+      '[::1]:9',
+      'localhost',
+      'LocalHost.:80',
+      '10.1.2.3',
+      'metrics.test',
+      'METRICS.test:1',
+    ])
+      t.equal(await asked(host), 200, host)
+    for (const host of [
+      'evil.test',
+      `evil.test:${port}`,
+      'localhost.evil.test',
+      '127.0.0.1.evil.test',
+      'xmetrics.test',
+      '[evil]',
+      '',
+      'a b',
+      'twofold',
+    ])
+      t.equal(await asked(host), 421, host)
+    t.equal(await asked('localhost\r\nHost: evil.test'), 400)
+    t.equal(await asked('evil.test', 'GET /none HTTP/1.1'), 421)
+    const { body } = await exchange(Number(port), ['GET /metrics HTTP/1.1\r\nHost: evil.test\r\n\r\n'])
+    t.match(body, /"evil\.test" is no name .* --allowed-hosts/)
+  })
+
+  await t.test('nor does the control socket answer it', async (t) => {
+    const asked = (host: string) =>
+      new Promise<number>((resolve, reject) => {
+        request(
+          { socketPath: join(state, 'control.sock'), path: '/api/status', headers: { host } },
+          (response) => {
+            t.equal(response.headers['cross-origin-resource-policy'], 'same-origin')
+            response.resume().on('end', () => resolve(response.statusCode ?? 0))
+          },
+        )
+          .on('error', reject)
+          .end()
+      })
+    for (const host of ['twofold', 'localhost', '127.0.0.1', 'metrics.test'])
+      t.equal(await asked(host), 200, host)
+    t.equal(await asked('evil.test'), 421)
   })
 
   const start = (address: string) =>
