@@ -56,6 +56,7 @@ export async function respond(
     if (limit !== null && limit.counter.inFlight > limit.most) throw new Fault('SlowDown')
     if (response.expectation === 'other') throw new Fault('ExpectationFailed')
     requireChunked(request)
+    refuseServiceWorker(request)
     // RFC 9112, 3.2.
     if (!exchange.headers.has('host') && request.httpVersion !== '1.0')
       throw new Fault('BadRequest', 'The Host header is missing.')
@@ -76,6 +77,16 @@ export async function respond(
   if (limit !== null) limit.counter.inFlight--
   const ms = Math.round((performance.now() - started) * 1000) / 1000
   service.record(exchange, reply.status, bytes, ms)
+}
+
+/**
+ * A browser that asks for a service worker's script says so in this field, which no page can set or leave out. Such a
+ * script would see all that is asked of our origin, whatever disk it came from.
+ * https://w3c.github.io/ServiceWorker/#service-worker-script-request
+ */
+function refuseServiceWorker({ headers }: IncomingMessage): void {
+  if (headers['service-worker'] !== undefined)
+    throw new Fault('AccessDenied', 'No script for a service worker is served here.')
 }
 
 /** What was thrown, as a Fault. */

@@ -1,7 +1,7 @@
 /**
- * How a browser is told to show a file of a disk that it reached by a link. Such files are anybody's, and they
- * come from the origin of the S3 door: so nothing in them may run, and what a browser can't show without
- * running it is downloaded.
+ * How a browser is told to show a file of a disk. Such files are anybody's, and they come from the origin of the S3
+ * door: so nothing in them may run. By a link, what a browser can't show without running it is downloaded; by a signed
+ * request, type and disposition are what S3 says.
  *
  * Every answer has a policy that loads nothing from elsewhere, and a sandbox without scripts, forms, popups
  * or an origin. Sound and video keep the origin, without which browsers don't load them for their own player;
@@ -40,20 +40,39 @@ const loadsNothing =
 
 /** `type` is a media type, with parameters or without. */
 export function present(type: string): Presentation {
-  const [essence = ''] = type.toLowerCase().split(';', 1)
-  const name = essence.trim()
+  const name = essenceOf(type)
   const text = name.startsWith('text/')
-  const played = /^(?:audio|video)\//.test(name)
   const named = (text || /^application\/(?:json|xml|xhtml\+xml)$/.test(name)) && !/charset\s*=/i.test(type)
-  const confined =
-    name === 'application/pdf'
-      ? "object-src 'self'; frame-src 'self'"
-      : played
-        ? 'sandbox allow-same-origin'
-        : 'sandbox'
   return {
-    disposition: text || played || shown.has(name) ? 'inline' : 'attachment',
+    disposition: text || played.test(name) || shown.has(name) ? 'inline' : 'attachment',
     type: named ? `${type}; charset=utf-8` : type,
-    policy: `${loadsNothing}; ${confined}`,
+    policy: policyOf(type),
   }
 }
+
+/** Content-Security-Policy for what is sent as `type`, which may be anything that a header can hold. */
+export function policyOf(type: string): string {
+  let policy = policies.get(type)
+  if (policy === undefined) {
+    const name = essenceOf(type)
+    policy = name === 'application/pdf' ? forPdf : played.test(name) ? forPlayer : confined
+    if (policies.size < mostRemembered) policies.set(type, policy)
+  }
+  return policy
+}
+
+/** Types are few; those that somebody makes up are worked out again each time. */
+const mostRemembered = 200
+const policies = new Map<string, string>()
+const played = /^(?:audio|video)\//
+const forPdf = `${loadsNothing}; object-src 'self'; frame-src 'self'`
+const forPlayer = `${loadsNothing}; sandbox allow-same-origin`
+/** For whatever needs nothing particular. */
+export const confined = `${loadsNothing}; sandbox`
+
+/**
+ * Type and subtype alone, '' where there may be several: of a list browsers take the last
+ * (https://fetch.spec.whatwg.org/#concept-header-extract-mime-type).
+ */
+const essenceOf = (type: string): string =>
+  type.includes(',') ? '' : type.toLowerCase().split(';', 1)[0]!.trim()

@@ -9,9 +9,9 @@ import type { Roots } from '../../lib/tree/roots.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { fileReply, type GrowingFields } from '../http/file-reply.ts'
+import { present } from '../http/presentation.ts'
 import type { Fields, Reply } from '../http/reply.ts'
 import { parseTarget } from '../http/request-target.ts'
-import { present } from './presentation.ts'
 
 export interface Sharing {
   readonly roster: Roster
@@ -47,7 +47,5 @@ function show(fields: GrowingFields, key: Key): void {
 const always: Fields = {
   // The link may end before a copy does: each use asks whether it still stands.
   'Cache-Control': 'private, no-cache',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
   'X-Robots-Tag': 'noindex',
 }

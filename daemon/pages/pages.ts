@@ -14,7 +14,7 @@ export interface PagesOptions extends Sharing {
   readonly limit: RequestLimit
   readonly log: Log
   readonly record: Service['record']
-  /** The fields by which an answer names its request, as S3's do. */
+  /** What each answer of the listener carries: by what fields it names its request, as S3's do, and what browsers are told. */
   readonly fields: (subject: Subject) => Fields
 }
 
@@ -72,8 +72,6 @@ const failure = (fault: Fault, { id }: Subject): Reply =>
     'Cache-Control': 'no-store',
     'Content-Security-Policy':
       "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; sandbox",
-    'Referrer-Policy': 'no-referrer',
-    'X-Content-Type-Options': 'nosniff',
     ...(fault.code === 'SlowDown' ? { 'Retry-After': '1' } : {}),
     ...fault.headers,
   })

@@ -1,6 +1,7 @@
 /** An error as S3 says it: the status of the catalogue, and XML that a person can act upon. */
 import { catalogue, type Fault, type FaultCode } from '../../lib/errors.ts'
 import type { Subject } from '../http/exchange.ts'
+import { confined } from '../http/presentation.ts'
 import type { Reply } from '../http/reply.ts'
 import { textReply } from '../http/reply.ts'
 import { hostId } from './request-fields.ts'
@@ -28,5 +29,9 @@ export function errorReply(fault: Fault, subject: Subject): Reply {
       element('HostId', hostId(subject)),
   )
   const later = status === 503 ? { 'Retry-After': '1' } : {}
-  return textReply(status, 'application/xml', text, { ...later, ...fault.headers })
+  return textReply(status, 'application/xml', text, {
+    'Content-Security-Policy': confined,
+    ...later,
+    ...fault.headers,
+  })
 }

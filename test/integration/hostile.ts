@@ -800,6 +800,32 @@ suite('transfer codings that are not chunked', [
   { name: 'GET, Chunked', send: coded(['Chunked']), status: [200, 400] },
 ])
 
+const scriptOf = (target: string) => request('GET', target, [host, ['Service-Worker', 'script']])
+suite('scripts for a service worker', [
+  {
+    name: 'an object',
+    send: scene.signed(`/${bucket}/file.txt`, { after: [['Service-Worker', 'script']] }),
+    status: 403,
+  },
+  {
+    name: 'presigned',
+    send: scriptOf(scene.presigned(`/${bucket}/file.txt`)),
+    status: 403,
+    code: 'AccessDenied',
+  },
+  { name: 'a link', send: scriptOf(await scene.share('file.txt')), status: 403 },
+  { name: 'what is there for anybody', send: scriptOf('/-/health'), status: 403 },
+  {
+    name: 'whatever the field says, however often',
+    send: request('GET', scene.presigned(`/${bucket}/file.txt`), [
+      host,
+      ['SERVICE-WORKER', ''],
+      ['service-worker', 'x'],
+    ]),
+    status: 403,
+  },
+])
+
 const ranged = (range: string) => scene.signed(`/${bucket}/file.txt`, { after: [['Range', range]] })
 suite('ranges', [
   {

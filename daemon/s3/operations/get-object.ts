@@ -2,6 +2,7 @@
 import { Fault } from '../../../lib/errors.ts'
 import type { ByteRange } from '../../../lib/object/range.ts'
 import { fileReply, rangeOf, unsatisfied } from '../../http/file-reply.ts'
+import { policyOf } from '../../http/presentation.ts'
 import type { Reply } from '../../http/reply.ts'
 import { openObject } from '../open-object.ts'
 import type { S3Request } from '../operation.ts'
@@ -13,7 +14,11 @@ export function getObject(request: S3Request): Reply | Promise<Reply> {
   return fileReply(
     request,
     openObject(request),
-    (fields) => override(fields, query),
+    (fields) => {
+      override(fields, query)
+      // Whoever may read may have a file sent as HTML.
+      fields['Content-Security-Policy'] = policyOf(fields['Content-Type']!)
+    },
     part === undefined ? rangeOf : (headers, { size }) => partOf(part, headers.has('range'), size),
   )
 }

@@ -238,6 +238,7 @@ t.test('every operation that AWS documents has its answer', async (t) => {
     }
     const response = await opened.ask(asked)
     const expected = needs === 'write' ? 405 : 501
+    t.match(response.headers['content-security-policy'], /; sandbox$/)
     t.equal(response.status, expected, `${name}: ${expected}`)
     t.equal(errorCode(response), needs === 'write' ? 'MethodNotAllowed' : 'NotImplemented')
     if (needs === 'write') {
@@ -251,6 +252,55 @@ t.test('every operation that AWS documents has its answer', async (t) => {
   t.equal(known.size, operations.length, 'no operation twice')
   const unknown = await opened.ask({ method: 'PATCH', key: 'key' })
   t.equal(unknown.status, 405, 'what has no row is refused')
+})
+
+t.test('nothing that is answered may run in a browser', async (t) => {
+  const { ask } = await door(t, { 'a.html': '<script>1</script>', 'a.pdf': '%PDF-1.4', 'a.webm': 'x' })
+  const policyFor = async (asked: S3Request) => {
+    const { headers, status } = await ask(asked)
+    t.ok(status < 400, `${status}`)
+    t.equal(headers['x-content-type-options'], 'nosniff')
+    t.equal(headers['referrer-policy'], 'no-referrer')
+    t.equal(headers['cross-origin-resource-policy'], 'cross-origin')
+    return String(headers['content-security-policy'])
+  }
+  const confined = /^default-src 'none'; .*; sandbox$/
+  for (const asked of [
+    { key: 'a.html' },
+    { key: 'a.html', method: 'HEAD' },
+    { key: 'a.html', headers: { range: 'bytes=0-3' } },
+    { query: { 'list-type': '2' } },
+    { query: { location: '' } },
+    { rawPath: '/' },
+    { key: 'a.html', query: { tagging: '' } },
+  ])
+    t.match(await policyFor(asked), confined, JSON.stringify(asked))
+  const sentAs = (key: string, type: string) => policyFor({ key, query: { 'response-content-type': type } })
+  for (const type of [
+    'text/html',
+    'application/xhtml+xml',
+    'image/svg+xml',
+    'multipart/x-mixed-replace; boundary=x',
+    // Of a list a browser takes the last.
+    'application/pdf, text/html',
+    'application/pdf;x=,text/html',
+    'video/webm;,text/html',
+    'application/pdf/x',
+    '',
+  ])
+    t.match(await sentAs('a.pdf', type), confined, type)
+  t.match(
+    await policyFor({ key: 'a.pdf' }),
+    /; object-src 'self'; frame-src 'self'$/,
+    'their viewer has no sandbox',
+  )
+  t.match(await sentAs('a.html', ' Application/PDF ; x=y'), /frame-src 'self'$/)
+  t.match(await policyFor({ key: 'a.webm' }), /; sandbox allow-same-origin$/)
+  const refused = await ask({ key: 'none' })
+  t.match(refused.headers['content-security-policy'], confined)
+  const typed = await ask({ key: 'a.html', query: { 'response-content-type': 'text/html' } })
+  t.equal(typed.headers['content-type'], 'text/html', 'what S3 says of a file stays')
+  t.equal(typed.headers['content-disposition'], undefined)
 })
 
 t.test('one credential opens one disk', async (t) => {
