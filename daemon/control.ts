@@ -13,6 +13,7 @@ import { Disks } from '../lib/disks.ts'
 import { Fault } from '../lib/errors.ts'
 import { formatListen, type ListenAddress } from '../lib/listen-address.ts'
 import { makeDirectories } from '../lib/make-directories.ts'
+import { requireOwnSocket, requireOwnState } from '../lib/own-state.ts'
 import { canonicalPlace } from '../lib/roots.ts'
 import { Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
@@ -44,10 +45,12 @@ let queue: Promise<unknown> = Promise.resolve()
 
 servePrimary<ToControl, FromControl>('control', {
   async start({ config, listen, startedAt }, line, log) {
-    const keyring = KeyringFile.open(join(config.state, 'keyring.json'))
+    // Once more, since this process is started again while the daemon runs.
+    const state = requireOwnState(config)
+    const keyring = KeyringFile.open(join(state, 'keyring.json'))
     // The primary starts another, which reads what is stored.
-    store = await Store.open(join(config.state, 'level'), () => void setTimeout(() => process.exit(1), 100))
-    const places = { state: canonicalPlace(config.state), mounts: canonicalPlace(config.mounts) }
+    store = await Store.open(join(state, 'level'), () => void setTimeout(() => process.exit(1), 100))
+    const places = { state, mounts: canonicalPlace(config.mounts) }
     const disks = await Disks.load(store, places)
     const users = await Users.load(store)
     const snapshot: Snapshot = () => ({
@@ -183,11 +186,13 @@ async function listenOn(server: Listener, path: string): Promise<void> {
       `can't open the control socket ${path} (${why}): name another one with --control-socket`,
     )
   }
+  requireOwnSocket(path)
   try {
     makeDirectories(dirname(path), 0o755)
   } catch (thrown) {
     throw refuse(thrown)
   }
+  requireOwnSocket(path)
   if (await somebodyAnswers(path)) {
     throw new Fault(
       'DaemonRunning',

@@ -8,8 +8,8 @@
 import type { Config } from '../lib/config.ts'
 import { Fault } from '../lib/errors.ts'
 import { formatListen, isLoopback, type ListenAddress } from '../lib/listen-address.ts'
-import { makeDirectories } from '../lib/make-directories.ts'
 import type { Log } from '../lib/log.ts'
+import { requireOwnState } from '../lib/own-state.ts'
 import { Child } from './processes/child.ts'
 import { openListenSocket, type ListenSocket } from './processes/listen-socket.ts'
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
@@ -45,12 +45,12 @@ const patience = 5
 const mountTime = 20_000
 
 /**
- * Starts the daemon in this process. Answers when both doors stand. Throws DaemonRunning, PortTaken,
+ * Starts the daemon in this process. Answers when both doors stand. Throws DaemonRunning, Untrusted, PortTaken,
  * InvalidSetting, or what kept control or a worker from starting.
  */
 export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, log } = options
-  makeDirectories(config.state, 0o711)
+  requireOwnState(config)
   const lock = await lockState(config.state)
   try {
     const socket = openListenSocket(config.listen, { expose: config.expose, whenTaken: options.whenTaken })

@@ -6,10 +6,11 @@
  * control socket and the mounts beneath DIR too, unless they are set themselves. This is the one file that
  * reads process.env; what is no setting of ours (systemd's and npm's variables) is handed out by `surroundings`.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Fault } from './errors.ts'
+import type { Purpose } from './path-walk.ts'
 import { parseListen, type ListenAddress } from './listen-address.ts'
 import {
   choiceSetting,
@@ -20,6 +21,7 @@ import {
   urlSetting,
   wholeSetting,
 } from './setting-values.ts'
+import { ourFile } from './trusted-path.ts'
 
 /** What a default may depend on. */
 export interface Surroundings {
@@ -379,12 +381,19 @@ export const defaultConfigFile = (place: Surroundings): string =>
     ? '/etc/twofold/config.json'
     : join(place.xdgConfigHome ?? join(place.home, '.config'), 'twofold/config.json')
 
-/** What a configuration file sets. One that isn't there sets nothing unless it was asked for by name. */
+const configurationFile: Purpose = { what: 'the configuration file', how: 'with --config FILE' }
+
+/**
+ * What a configuration file sets. One that isn't there sets nothing unless it was asked for by name. Throws
+ * InvalidSetting; Untrusted where others than root and we could write it.
+ */
 export function readConfigFile(file: string, mustExist: boolean): Written {
   let text: string
   try {
+    if (existsSync(file)) ourFile(file, configurationFile)
     text = readFileSync(file, 'utf8')
   } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown)
     if (!mustExist && (code === 'ENOENT' || code === 'ENOTDIR')) return {}
     throw new Fault('InvalidSetting', `the configuration file ${file} can't be read: ${code}`)

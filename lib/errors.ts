@@ -124,6 +124,7 @@ export const catalogue = {
   StorageFull: row(507, 6, 'The file system of the state directory is full.'),
   StoreDamaged: row(500, 1, "The daemon's records are damaged."),
   Unsupported: row(501, 1, 'This machine lacks what that needs.'),
+  Untrusted: row(403, 4, 'Others than the daemon could change what lies there.'),
   Usage: row(400, 2, 'That is not how this command is called.'),
   UserExists: row(409, 5, 'The disk has an S3 user of that name already.'),
 } as const satisfies Record<string, Row>

@@ -4,6 +4,7 @@
  */
 import { request } from 'node:http'
 import { catalogue, Fault, type FaultCode } from '../../lib/errors.ts'
+import { requireOwnSocket } from '../../lib/own-state.ts'
 import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName } from '../control/routes.ts'
 
 /** What the `:id` and `:type` of a route's path stand for. */
@@ -17,8 +18,8 @@ export class Client {
   }
 
   /**
-   * Answers the envelope's `data`. Throws the Fault that the daemon answered with, or DaemonNotRunning where
-   * none answers.
+   * Answers the envelope's `data`. Throws the Fault that the daemon answered with, DaemonNotRunning where none
+   * answers, or Untrusted where another user could.
    */
   async ask<N extends RouteName>(
     route: N,
@@ -74,6 +75,8 @@ export class Client {
   }
 
   #exchange(method: string, path: string, body: string | undefined): Promise<string> {
+    // Whoever else listened there would hear what we want, and say what we believe.
+    requireOwnSocket(this.socket)
     return new Promise((resolve, reject) => {
       const headers = {
         host: 'twofold',

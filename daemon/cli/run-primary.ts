@@ -1,7 +1,8 @@
 /** The daemon in a command's own process. */
 import { accessSync, constants } from 'node:fs'
+import type { Config } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
-import { makeDirectories } from '../../lib/make-directories.ts'
+import { requireOwnState } from '../../lib/own-state.ts'
 import { isFull, storageFull } from '../../lib/storage-full.ts'
 import { errnoName, errnoOf } from '../../lib/sys/errno.ts'
 import { startPrimary, type Primary, type PrimaryOptions } from '../primary.ts'
@@ -17,7 +18,7 @@ const patience = 2_000
  * one ends the waiting. Throws a Fault that says what is in its way.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<Primary> {
-  checkState(options.config.state)
+  checkState(options.config)
   let primary: Primary | undefined
   let first: { signal: NodeJS.Signals; at: number } | undefined
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
@@ -35,12 +36,14 @@ export async function runPrimary(options: PrimaryOptions): Promise<Primary> {
   return primary
 }
 
-function checkState(state: string): void {
+function checkState(config: Config): void {
+  const { state } = config
   try {
-    makeDirectories(state, 0o711)
+    requireOwnState(config)
     accessSync(state, constants.W_OK | constants.X_OK)
   } catch (error) {
     if (isFull(error)) throw storageFull(state)
+    if (error instanceof Fault) throw error
     throw new Fault(
       'AccessDenied',
       `the state directory ${state} can't be written to (${errnoName(errnoOf(error))}): name another one with --state DIR`,

@@ -2,6 +2,14 @@
 import { readFileSync } from 'node:fs'
 
 export interface MountInfo {
+  /** Unique while it is mounted. */
+  readonly id: number
+  /** The mount that it stands on: the one that it covers, or that its mount point lies in. */
+  readonly parent: number
+  /** MAJOR:MINOR of the file system. */
+  readonly device: string
+  /** The directory of the file system that is shown here; `/` but for bind mounts and the like. */
+  readonly root: string
   /** Canonical, in our mount namespace. */
   readonly mountpoint: string
   /** `ext4`, `fuse.twofold`, … */
@@ -9,8 +17,8 @@ export interface MountInfo {
   /** Free text of whoever mounted it. */
   readonly source: string
   readonly readOnly: boolean
-  /** MAJOR:MINOR. */
-  readonly device: string
+  /** Whose server answers for it, where it is FUSE. */
+  readonly fuseUser: number | undefined
 }
 
 const unescape = (field: string) =>
@@ -26,16 +34,27 @@ export function mountTable(text = readFileSync('/proc/self/mountinfo', 'latin1')
     .filter((line) => line !== '')
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ')
-      const [, , device = '', , mountpoint = '', options = ''] = before.split(' ')
-      const [type = '', source = ''] = after.split(' ')
+      const [id, parent, device = '', root = '', mountpoint = '', options = ''] = before.split(' ')
+      const [type = '', source = '', superOptions = ''] = after.split(' ')
+      const user = /^fuse/.test(type) ? /(?:^|,)user_id=(\d+)/.exec(superOptions)?.[1] : undefined
       return {
+        id: Number(id),
+        parent: Number(parent),
+        device,
+        root: unescape(root),
         mountpoint: unescape(mountpoint),
         type,
         source: unescape(source),
         readOnly: options.split(',').includes('ro'),
-        device,
+        fuseUser: user === undefined ? undefined : Number(user),
       }
     })
+}
+
+/** Which mount the descriptor's file was reached through, without asking its file system; O_PATH ones will do. */
+export function mountIdOf(fd: number): number {
+  const id = /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+  return Number(id ?? -1)
 }
 
 /** Mounts strictly inside of `directory`, which is canonical. */

@@ -96,10 +96,30 @@ t.test('a lock is held by its process and by those that inherit it', async (t) =
 t.test('mount points come back with the bytes that the kernel escapes', async (t) => {
   const text =
     '36 35 98:0 /mnt1 /mnt/with\\040space\\134x rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n' +
-    '37 35 0:44 / /mnt/\xc3\xa9 ro,nosuid - fuse.twofold twofold:photos rw\n'
+    '37 35 0:44 / /mnt/\xc3\xa9 ro,nosuid - fuse.twofold twofold:photos rw,user_id=4001,group_id=0\n'
   t.same(mountTable(text), [
-    { mountpoint: '/mnt/with space\\x', type: 'ext3', source: '/dev/root', readOnly: false, device: '98:0' },
-    { mountpoint: '/mnt/é', type: 'fuse.twofold', source: 'twofold:photos', readOnly: true, device: '0:44' },
+    {
+      id: 36,
+      parent: 35,
+      device: '98:0',
+      root: '/mnt1',
+      mountpoint: '/mnt/with space\\x',
+      type: 'ext3',
+      source: '/dev/root',
+      readOnly: false,
+      fuseUser: undefined,
+    },
+    {
+      id: 37,
+      parent: 35,
+      device: '0:44',
+      root: '/',
+      mountpoint: '/mnt/é',
+      type: 'fuse.twofold',
+      source: 'twofold:photos',
+      readOnly: true,
+      fuseUser: 4001,
+    },
   ])
   t.ok(mountTable().some(({ mountpoint }) => mountpoint === '/proc'))
 })

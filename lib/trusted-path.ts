@@ -1,0 +1,38 @@
+/**
+ * Paths that root and we alone can change, every directory above them included. What passed once stays so, whoever
+ * else is on this machine: it may then be used by its name.
+ */
+import { PathWalk, rootAndUs, type Purpose } from './path-walk.ts'
+
+/**
+ * The canonical path of the directory `path`, which is made where it is missing: with `mode`, less the umask. Throws
+ * Untrusted, which names the directory and the remedy; AccessDenied.
+ */
+export function ourDirectory(path: string, purpose: Purpose, mode: number): string {
+  const walk = PathWalk.to(path, purpose)
+  try {
+    walk.requireDirectory()
+    const isThere = walk.missing.length === 0
+    walk.requireOwners(rootAndUs(), isThere ? 'judged' : 'passed')
+    if (isThere) return walk.path
+    walk.make(mode)
+    // Somebody who was faster in a directory that all may write to.
+    walk.requireOwners(rootAndUs(), 'judged')
+    return walk.path
+  } finally {
+    walk.close()
+  }
+}
+
+/** As `ourDirectory`, of a file or whatever is there. What isn't there passes, if nobody else could put it there. */
+export function ourFile(path: string, purpose: Purpose): string {
+  const walk = PathWalk.to(path, purpose)
+  try {
+    // Nothing comes to be below a file.
+    if (walk.leaf !== undefined && walk.missing.length > 0) return walk.path
+    walk.requireOwners(rootAndUs(), walk.missing.length === 0 ? 'judged' : 'passed')
+    return walk.path
+  } finally {
+    walk.close()
+  }
+}
