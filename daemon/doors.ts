@@ -10,8 +10,9 @@ import type { Roster } from '../lib/roster.ts'
 import { Directories } from '../lib/tree/directories.ts'
 import type { Roots } from '../lib/tree/roots.ts'
 import { createListener, type Listener, type ListenerLimits } from './http/listener.ts'
+import type { Elsewhere } from './http/elsewhere.ts'
 import type { RequestLimit } from './http/pipeline.ts'
-import { recordRequests } from './http/record-requests.ts'
+import { logQuietly, recordRequests } from './http/record-requests.ts'
 import type { Tally } from './metrics/tally.ts'
 import { createPages, pagesPrefix } from './pages/pages.ts'
 import type { Tools } from './s3/admitted-request.ts'
@@ -32,22 +33,34 @@ export interface DoorsOptions {
   readonly log: Log
   readonly tally: Tally
   readonly config: DoorsConfig
+  /** Where the requests of some disks are answered; by default, here. */
+  readonly elsewhere?: Elsewhere
+  /** What comes was passed on by another process, which counts and logs it. */
+  readonly passedOn?: {
+    /** Resolves when the request can be answered; undefined: now. */
+    readonly until: (request: IncomingMessage) => Promise<void> | undefined
+  }
 }
 
 /** A server that is not listening yet. Its `close` also closes the roots. */
 export function createDoors(options: DoorsOptions): Listener {
-  const { roster, keyring, roots, control, mounts, log, tally, config } = options
+  const { roster, keyring, roots, control, mounts, log, tally, config, elsewhere, passedOn } = options
   const { domains } = config
   const directories = new Directories(config.listingCacheBytes)
-  const record = recordRequests(log, tally)
+  const record = passedOn === undefined ? recordRequests(log, tally) : logQuietly(log)
   const limit: RequestLimit = { counter: tally, most: config.maxRequests }
-  const serving = { roster, keyring, roots, log, limit, record }
+  const serving = { roster, keyring, roots, log, limit, record, elsewhere }
   const s3 = createS3Door({ ...serving, directories, control, mounts, domains })
-  const pages = createPages({ ...serving, fields: requestFields })
+  const pages = createPages({ ...serving, fields: requestFields, beats: passedOn !== undefined })
   const listener = createListener(
     // A large body may take as long as it keeps moving, however slowly.
     { ...config, requestTimeout: 0 },
-    (request, response) => (isPage(request, domains) ? pages : s3.respond)(request, response),
+    (request, response) => {
+      const answer = () => (isPage(request, domains) ? pages : s3.respond)(request, response)
+      const wait = passedOn?.until(request)
+      if (wait === undefined) answer()
+      else void wait.then(answer)
+    },
     s3.service,
   )
   listener.on('close', () => {

@@ -14,6 +14,7 @@ import { Child } from './processes/child.ts'
 import { openListenSocket, type ListenSocket } from './processes/listen-socket.ts'
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
 import { Mounts } from './processes/mounts.ts'
+import { DiskProcesses } from './processes/disk-processes.ts'
 import { feedWatchdog, notify } from './processes/notify.ts'
 import { QuestionPasser } from './processes/pass-questions.ts'
 import { mountName } from './processes/process-view.ts'
@@ -78,6 +79,7 @@ class Supervisor implements Primary {
   readonly #startedAt = Date.now()
   readonly #control: Child<FromControl, ToControl>
   readonly #workers: Workers
+  readonly #disks: DiskProcesses
   readonly #mounts: Mounts
   readonly #questions: QuestionPasser
   readonly #socket: ListenSocket
@@ -141,6 +143,13 @@ class Supervisor implements Primary {
       },
       changed: () => this.#changed(),
     })
+    this.#disks = new DiskProcesses({
+      config,
+      log,
+      listen: socket.address,
+      lockFd: lock.fd,
+      changed: () => this.#changed(),
+    })
     this.#workers = new Workers({
       config,
       log,
@@ -152,6 +161,7 @@ class Supervisor implements Primary {
       measured: (process, question, figures) =>
         this.#control.say({ type: 'measured', of: 'worker', process, question, figures }),
       asked: (process, question) => this.#questions.ask(process, question),
+      reach: (diskId) => this.#disks.reach(diskId),
       tell: (changes) => this.#mounts.tell(changes),
       failed: (fault) => this.#failed('worker', fault),
       crashed: (process, how) => {
@@ -202,6 +212,7 @@ class Supervisor implements Primary {
     const drain = this.#config.drainTimeout
     this.#socket.close()
     await this.#workers.stop(drain)
+    await this.#disks.stop(0)
     await this.#mounts.stop()
     await this.#control.stop({ type: 'stop', drain: 2_000 }, 2_000)
     this.#stopFeeding()
@@ -220,6 +231,7 @@ class Supervisor implements Primary {
 
   #publish({ doors, mounts }: Extract<FromControl, { type: 'publish' }>): void {
     if (this.#stop !== undefined) return this.#mounts.decline(mounts)
+    this.#disks.apply(doors)
     this.#workers.apply(doors)
     this.#wantedMounts = mounts
     this.#mounts.want(mounts)
@@ -271,7 +283,13 @@ class Supervisor implements Primary {
       restarts: 0,
       diskId: null,
     } as const
-    const processes = [self, this.#control.view, ...this.#workers.views, ...this.#mounts.views]
+    const processes = [
+      self,
+      this.#control.view,
+      ...this.#workers.views,
+      ...this.#disks.views,
+      ...this.#mounts.views,
+    ]
     this.#control.say({ type: 'processes', processes })
   }
 }

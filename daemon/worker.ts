@@ -2,6 +2,7 @@
  * An S3 worker: serves the S3 door on the socket that the primary holds, by the records that control last
  * published. It opens no store and goes on serving when control is away.
  */
+import type { IncomingMessage } from 'node:http'
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
@@ -12,6 +13,9 @@ import { handedFd } from './processes/child.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './processes/messages.ts'
 import { MountTeller } from './processes/tell-mounts.ts'
 import { Tally } from './metrics/tally.ts'
+import { DiskReacher } from './processes/reach-disks.ts'
+import { openSockets } from './processes/disk-sockets.ts'
+import { FarDisks, versionField } from './far-disks.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
 const roster = new Roster()
@@ -22,6 +26,12 @@ let server: Listener | undefined
 let say: (message: FromWorker) => void = () => {}
 const control = new ControlAsker((message) => say(message))
 const mounts = new MountTeller((message) => say(message))
+const reacher = new DiskReacher((message) => say(message))
+let far: FarDisks | undefined
+/** Of the records that requests are answered by. */
+let version = 0
+/** Requests that were let in by later records than ours. */
+const early: { readonly version: number; readonly resolve: () => void }[] = []
 
 /** Replaces what requests are answered by; requests that run now were admitted before. */
 function apply(doors: DoorRecord): void {
@@ -31,13 +41,34 @@ function apply(doors: DoorRecord): void {
   const live = new Set(doors.roster.disks.map(({ id }) => id))
   roots.prune(live)
   tally.prune(live)
+  far?.prune(live)
+  version = doors.version
+  for (const one of early.splice(0))
+    if (one.version <= version) one.resolve()
+    else early.push(one)
   say({ type: 'applied', version: doors.version })
 }
 
+/** Resolves when this process has the records by which another has let the request in. */
+function caughtUp(request: IncomingMessage): Promise<void> | undefined {
+  const wanted = Number(request.headers[versionField] ?? 0)
+  if (!(wanted > version)) return undefined
+  return new Promise((resolve) => early.push({ version: wanted, resolve }))
+}
+
 servePrimary<ToWorker, FromWorker>('worker', {
-  async start({ config, doors }, line, log) {
+  async start({ config, doors, only }, line, log) {
     say = (message) => line.say(message)
     apply(doors)
+    if (only === undefined)
+      far = new FarDisks({
+        reacher,
+        socketOf: openSockets(config.state),
+        patience: config.answerTimeout,
+        version: () => version,
+        log,
+      })
+    else process.title = `twofold disk ${only}`
     const door = createDoors({
       roster,
       keyring: () => {
@@ -49,7 +80,9 @@ servePrimary<ToWorker, FromWorker>('worker', {
       mounts,
       log,
       tally,
-      config,
+      // What passes a request on adds fields to it.
+      config: far === undefined ? { ...config, maxHeaderBytes: config.maxHeaderBytes + 1024 } : config,
+      ...(far === undefined ? { passedOn: { until: caughtUp } } : { elsewhere: far }),
     })
     server = door
     await new Promise<void>((resolve, reject) => {
@@ -66,6 +99,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
     doors: ({ doors }) => apply(doors),
     answer: (message) => control.heard(message),
     told: (message) => mounts.heard(message),
+    reached: (message) => reacher.heard(message),
     measure: ({ question }) =>
       server?.getConnections((_error, connections = 0) => {
         say({ type: 'measured', question, figures: tally.figures(connections) })
@@ -75,6 +109,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
   async stop(drain) {
     const door = server
     if (door === undefined) return
+    far?.close()
     const closed = new Promise<void>((resolve) => door.close(() => resolve()))
     // A connection ends with the request that it is at, however busy its client keeps it.
     door.prependListener('request', (_request, response) => (response.shouldKeepAlive = false))

@@ -303,6 +303,15 @@ export const settings = {
     defaultText: '75s',
     doc: 'Time that a connection may wait for its next request.',
   }),
+  answerTimeout: setting({
+    flag: 'answer-timeout',
+    env: 'TWOFOLD_ANSWER_TIMEOUT',
+    key: 'answerTimeout',
+    parse: durationSetting(100, hour),
+    default: 10_000,
+    defaultText: '10s',
+    doc: 'Time that a disk on a FUSE or network file system gets for the first bytes of an answer over S3; later is 503, and so is each further request at once until it answers.',
+  }),
   drainTimeout: setting({
     flag: 'drain-timeout',
     env: 'TWOFOLD_DRAIN_TIMEOUT',

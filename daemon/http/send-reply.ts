@@ -3,8 +3,9 @@ import { close } from '../../lib/sys/open.ts'
 import { ioBuffer, readNow } from '../../lib/tree/read.ts'
 import type { Exchange } from './exchange.ts'
 import { refuseBody } from './refuse-body.ts'
-import type { Fields, Reply } from './reply.ts'
+import { isStream, type FileBody, type Fields, type Reply } from './reply.ts'
 import { sendFile } from './send-file.ts'
+import { sendPassed } from './send-passed.ts'
 
 /** A head with a body that fits in here leaves in one piece. */
 const memory = ioBuffer(16 * 1024)
@@ -15,10 +16,12 @@ const memory = ioBuffer(16 * 1024)
  * end, the connection ends with this answer.
  */
 export function sendReply(
-  { request, response, body: asked }: Exchange,
+  asking: Exchange,
   named: Fields,
   { status, fields, body, length }: Reply,
 ): number | Promise<number> {
+  const { request, response, body: asked } = asking
+  if (body !== null && isStream(body)) return sendPassed(asking, named, { status, fields, body, length })
   const file = typeof body === 'string' ? null : body
   // Its connection is gone, or the parser refused what came behind its head and was answered.
   if (response.destroyed || response.begun) {
@@ -59,7 +62,7 @@ export function sendReply(
 const none: Fields = {}
 
 /** Puts a head and the `length` bytes of its body into `memory`: their number, 0 where that can't be done at once. */
-function compose(head: string, body: Reply['body'], length: number): number {
+function compose(head: string, body: string | FileBody | null, length: number): number {
   if (head.length + length > memory.bytes.length) return 0
   const at = memory.bytes.write(head, 'latin1')
   if (body === null) return at

@@ -7,6 +7,7 @@ import type { Roster } from '../../lib/roster.ts'
 import { isDirectoryKey, parseKey, type Key } from '../../lib/tree/path.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
+import type { Elsewhere } from '../http/elsewhere.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { fileReply, type GrowingFields } from '../http/file-reply.ts'
 import { present } from '../http/presentation.ts'
@@ -17,10 +18,15 @@ export interface Sharing {
   readonly roster: Roster
   readonly keyring: () => Keyring
   readonly roots: Roots
+  /** Where the requests of some disks are answered; undefined: here. */
+  readonly elsewhere?: Elsewhere | undefined
 }
 
 /** Throws ShareInvalid, ShareExpired, and what opening the file and sending it throw. */
-export async function openShare(exchange: Exchange, { roster, keyring, roots }: Sharing): Promise<Reply> {
+export async function openShare(
+  exchange: Exchange,
+  { roster, keyring, roots, elsewhere }: Sharing,
+): Promise<Reply> {
   const { url, headers } = exchange
   // The link's query counts for nothing: chats and mail programs add to it.
   const { path } = parseTarget(url, headers.get('host') ?? '')
@@ -30,6 +36,7 @@ export async function openShare(exchange: Exchange, { roster, keyring, roots }: 
   exchange.disk = disk.id
   const key = parseKey(share.path)
   if (key === undefined || isDirectoryKey(key)) throw new Fault('NoSuchKey')
+  if (elsewhere?.answers(disk) === true) return elsewhere.pass(exchange, disk)
   const object = StoredObject.open(roots.of(disk), key)
   const reply = await fileReply(exchange, object, (fields) => show(fields, key))
   return { ...reply, fields: { ...reply.fields, ...always } }

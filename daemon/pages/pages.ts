@@ -16,6 +16,8 @@ export interface PagesOptions extends Sharing {
   readonly record: Service['record']
   /** What each answer of the listener carries: by what fields it names its request, as S3's do, and what browsers are told. */
   readonly fields: (subject: Subject) => Fields
+  /** Whether a worker may ask here if the disks answer. */
+  readonly beats: boolean
 }
 
 /** What every page's path begins with. */
@@ -42,6 +44,7 @@ export function createPages(options: PagesOptions): Respond {
       counted: true,
       run: (exchange) => openShare(exchange, options),
     },
+    ...(options.beats ? [beat(options)] : []),
   ]
   const serve =
     (page: Page | undefined): Handle =>
@@ -57,6 +60,17 @@ export function createPages(options: PagesOptions): Respond {
     void respond(page?.counted === false ? uncounted : service, request, response, serve(page))
   }
 }
+
+/** Answers when every disk has: one that doesn't keeps this process, which is there for it. */
+const beat = ({ roster, roots }: Sharing): Page => ({
+  name: 'Beat',
+  isAt: (path) => path === '/-/beat',
+  counted: false,
+  run: () => {
+    for (const disk of roster.disks()) roots.of(disk).ask()
+    return health
+  },
+})
 
 function readOnly(method: string): void {
   if (method !== 'GET' && method !== 'HEAD') {

@@ -16,8 +16,9 @@ import type { ProcessName, ProcessView } from './process-view.ts'
 const firstPause = 100
 const longestPause = 10_000
 const settled = 60_000
-/** What a child gets beyond its drain time before it is killed. */
-const grace = 5_000
+const usualGrace = 5_000
+/** Milliseconds for a killed child to be gone. One that waits in the kernel for who doesn't answer may stay for ever. */
+const deathTime = 2_000
 /** The descriptor that a child finds its listening socket at, after stdin, stdout, stderr and the IPC channel. */
 export const handedFd = 4
 /** Node's choice: the first descriptor behind the standard ones. */
@@ -40,6 +41,8 @@ export interface ChildOptions<In extends { readonly type: string }> {
   readonly lockFd: number
   /** Asked at each start: what the child is reduced to before it runs. Without it, it has all of our rights. */
   readonly confinement?: () => Confinement
+  /** Milliseconds that it gets beyond its drain time before it is killed. */
+  readonly grace?: number
   readonly diskId?: DiskId
   readonly log: Log
   /** It runs and waits for its first message. */
@@ -103,7 +106,10 @@ export class Child<In extends { readonly type: string }, Out> {
     this.#process?.kill('SIGKILL')
   }
 
-  /** Says `farewell` and waits: at most `drain` milliseconds and some grace, then it is killed. */
+  /**
+   * Says `farewell` and waits: at most `drain` milliseconds and some grace, then it is killed. One that doesn't even die
+   * of that is left behind.
+   */
   async stop(farewell: Out, drain: number): Promise<void> {
     this.#wanted = false
     clearTimeout(this.#timer)
@@ -111,18 +117,24 @@ export class Child<In extends { readonly type: string }, Out> {
     const child = this.#process
     if (child === undefined) return
     this.#become('stopping')
-    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    this.#say?.(farewell)
-    const timer = setTimeout(() => {
-      this.#options.log.warn('child.killed', {
-        role: this.#options.role,
-        pid: child.pid,
-        after: drain + grace,
+    const { role, log, grace = usualGrace } = this.#options
+    await new Promise<void>((resolve) => {
+      let timer = setTimeout(() => {
+        log.warn('child.killed', { role, pid: child.pid, after: drain + grace })
+        child.kill('SIGKILL')
+        timer = setTimeout(() => {
+          log.error('child.left', { role, pid: child.pid })
+          child.unref()
+          child.channel?.unref()
+          resolve()
+        }, deathTime)
+      }, drain + grace)
+      child.once('exit', () => {
+        clearTimeout(timer)
+        resolve()
       })
-      child.kill('SIGKILL')
-    }, drain + grace)
-    await gone
-    clearTimeout(timer)
+      this.#say?.(farewell)
+    })
   }
 
   #become(state: ProcessView['state']): void {

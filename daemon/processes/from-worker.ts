@@ -2,6 +2,7 @@
  * What a worker says, checked. It reads from the network, so somebody may have taken it over: to the primary and
  * to control it is a stranger, and nothing is taken to be in its messages, or of any size, before it was looked at.
  */
+import { parseDiskId } from '../../lib/disk.ts'
 import { catalogue, type FaultCode } from '../../lib/errors.ts'
 import { brand, object, oneOf, text, whole, type Parse } from '../../lib/json-values.ts'
 import { bounds, type S3Figures } from '../metrics/tally.ts'
@@ -57,6 +58,7 @@ const parsers: { readonly [T in FromWorker['type']]: Parse<Extract<FromWorker, {
   measured: object({ type: oneOf('measured'), question: number, figures }),
   ask: object({ type: oneOf('ask'), id, name: text(1, 64), question: text(1, longestQuestion) }),
   changed: object({ type: oneOf('changed'), id, changes: list(parseChangeRecord, mostChanges) }),
+  reach: object({ type: oneOf('reach'), id, diskId: brand(parseDiskId, 'the id of a disk') }),
 }
 
 /** Throws for what is no message of a worker's. */

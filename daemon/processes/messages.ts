@@ -108,12 +108,19 @@ export type FromControl =
   | { readonly type: 'answer'; readonly to: ProcessName; readonly id: string; readonly answer: Answer }
 
 export type ToWorker =
-  | (Start & { readonly doors: DoorRecord; readonly listen: Config['listen'] })
+  | (Start & {
+      readonly doors: DoorRecord
+      readonly listen: Config['listen']
+      /** It is this disk's own process, which serves what workers pass on. */
+      readonly only?: DiskId
+    })
   | { readonly type: 'doors'; readonly doors: DoorRecord }
   | Measure
   | { readonly type: 'answer'; readonly id: string; readonly answer: Answer }
   /** Every mount's kernel knows of these changes, or its mount doesn't answer. */
   | { readonly type: 'told'; readonly id: string }
+  /** Whether the disk has a process that requests may be passed on to. */
+  | { readonly type: 'reached'; readonly id: string; readonly isThere: boolean }
   | Stop
 
 export type FromWorker =
@@ -125,6 +132,8 @@ export type FromWorker =
   | Ask
   /** It changed the tree: `told` answers it when the kernels behind the mounts have been. */
   | { readonly type: 'changed'; readonly id: string; readonly changes: readonly ChangeRecord[] }
+  /** Requests for this disk are to be passed on: `reached` answers it. */
+  | { readonly type: 'reach'; readonly id: string; readonly diskId: DiskId }
 
 export type ToMount =
   | (Start & { readonly mount: MountRecord })

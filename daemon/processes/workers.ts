@@ -3,6 +3,7 @@
  * and stopped.
  */
 import type { Config } from '../../lib/config.ts'
+import type { DiskId } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
@@ -44,6 +45,8 @@ export interface WorkersOptions {
   readonly asked: (process: ProcessName, question: Extract<FromWorker, { type: 'ask' }>) => void
   /** Has the mounts told of changes; resolves when they have been. */
   readonly tell: (changes: readonly ChangeRecord[]) => Promise<void>
+  /** Whether requests for the disk may be passed on to its own process, which is started if need be. */
+  readonly reach: (diskId: DiskId) => boolean
   readonly measured: (process: ProcessName, question: number, figures: S3Figures) => void
   /** One can't do its work, and another start would not help. */
   readonly failed: (fault: Fault) => void
@@ -131,6 +134,7 @@ export class Workers {
         measured: ({ question, figures }) => this.#options.measured(name, question, figures),
         ask: (message) => this.#options.asked(name, message),
         changed: ({ id, changes }) => void this.#tell(worker, id, changes),
+        reach: ({ id, diskId }) => child.say({ type: 'reached', id, isThere: this.#options.reach(diskId) }),
       },
       crashed: (how) => {
         clearTimeout(worker.overdue)

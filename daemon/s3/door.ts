@@ -6,6 +6,7 @@ import { requireEmptyPayload } from '../../lib/auth/sigv4-payload.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Roster } from '../../lib/roster.ts'
+import type { Elsewhere } from '../http/elsewhere.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Respond } from '../http/listener.ts'
 import { respond, type RequestLimit, type Service } from '../http/pipeline.ts'
@@ -27,6 +28,8 @@ export interface S3DoorOptions extends Tools {
   readonly log: Log
   readonly limit: RequestLimit
   readonly record: Service['record']
+  /** Where the requests of some disks are answered; undefined: here. */
+  readonly elsewhere?: Elsewhere | undefined
 }
 
 export interface S3Door {
@@ -35,7 +38,7 @@ export interface S3Door {
 }
 
 export function createS3Door(options: S3DoorOptions): S3Door {
-  const { roster, domains, log, limit, record } = options
+  const { roster, domains, log, limit, record, elsewhere } = options
   const verifier = createVerifier(roster, options.keyring)
   const service: Service = { log, limit, record, fields: requestFields, failure: errorReply }
 
@@ -60,6 +63,8 @@ export function createS3Door(options: S3DoorOptions): S3Door {
     if (on !== 'service' && roster.bucket(address.bucket) !== disk) throw new Fault('AccessDenied')
     const run = authorise(operation, on, method, disk.settings.s3, user.access)
 
+    if (on !== 'service' && operation?.isOfRecords !== true && elsewhere?.answers(disk) === true)
+      return elsewhere.pass(exchange, disk)
     return run(new AdmittedRequest(exchange, address, query, verified, disk, options))
   }
 

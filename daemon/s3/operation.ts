@@ -51,6 +51,8 @@ export interface Operation {
   /** A header that must be there too, in lower case. */
   readonly header?: string
   readonly needs: 'read' | 'write'
+  /** It asks the records alone, and no file of the disk. */
+  readonly isOfRecords?: true
   /** Absent: 405 MethodNotAllowed for a write on a read-only disk, else 501 NotImplemented. */
   readonly run?: Run
 }

@@ -24,7 +24,7 @@ type Row = readonly [
   on: Operation['on'],
   query: string,
   needs: Operation['needs'],
-  more?: Partial<Pick<Operation, 'run' | 'header'>>,
+  more?: Partial<Pick<Operation, 'run' | 'header' | 'isOfRecords'>>,
 ]
 
 const rows: readonly Row[] = [
@@ -64,7 +64,7 @@ const rows: readonly Row[] = [
   ['GetBucketIntelligentTieringConfiguration', 'GET', 'bucket', 'intelligent-tiering&id', 'read'],
   ['GetBucketInventoryConfiguration', 'GET', 'bucket', 'inventory&id', 'read'],
   ['GetBucketLifecycleConfiguration', 'GET', 'bucket', 'lifecycle', 'read'],
-  ['GetBucketLocation', 'GET', 'bucket', 'location', 'read', { run: getBucketLocation }],
+  ['GetBucketLocation', 'GET', 'bucket', 'location', 'read', { run: getBucketLocation, isOfRecords: true }],
   ['GetBucketLogging', 'GET', 'bucket', 'logging', 'read'],
   ['GetBucketMetadataConfiguration', 'GET', 'bucket', 'metadataConfiguration', 'read'],
   ['GetBucketMetadataTableConfiguration', 'GET', 'bucket', 'metadataTable', 'read'],
@@ -75,8 +75,15 @@ const rows: readonly Row[] = [
   ['GetBucketPolicyStatus', 'GET', 'bucket', 'policyStatus', 'read'],
   ['GetBucketReplication', 'GET', 'bucket', 'replication', 'read'],
   ['GetBucketRequestPayment', 'GET', 'bucket', 'requestPayment', 'read'],
-  ['GetBucketTagging', 'GET', 'bucket', 'tagging', 'read', { run: getBucketTagging }],
-  ['GetBucketVersioning', 'GET', 'bucket', 'versioning', 'read', { run: getBucketVersioning }],
+  ['GetBucketTagging', 'GET', 'bucket', 'tagging', 'read', { run: getBucketTagging, isOfRecords: true }],
+  [
+    'GetBucketVersioning',
+    'GET',
+    'bucket',
+    'versioning',
+    'read',
+    { run: getBucketVersioning, isOfRecords: true },
+  ],
   ['GetBucketWebsite', 'GET', 'bucket', 'website', 'read'],
   ['GetObject', 'GET', 'object', '', 'read', { run: getObject }],
   ['GetObjectAcl', 'GET', 'object', 'acl', 'read'],

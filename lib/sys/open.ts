@@ -9,6 +9,8 @@ export const AT_REMOVEDIR = 0x200
 export const AT_SYMLINK_FOLLOW = 0x400
 export const AT_NO_AUTOMOUNT = 0x800
 export const AT_EMPTY_PATH = 0x1000
+/** Of statx: what the server says now. */
+export const AT_STATX_FORCE_SYNC = 0x2000
 /** Of statx: what the kernel knows will do; a server need not be asked. */
 export const AT_STATX_DONT_SYNC = 0x4000
 

@@ -109,6 +109,33 @@ export function listenTcp(host: string, port: number, backlog: number): number {
   return fd
 }
 
+/**
+ * A unix socket that listens at `path`, close-on-exec, not blocking: its descriptor, or minus the errno (EADDRINUSE where
+ * the name is taken).
+ */
+export function listenUnix(path: string, backlog: number): number {
+  const address = unixAddress(path)
+  if (address === undefined) return -errno.ENAMETOOLONG
+  const fd = socket(AF.UNIX, SOCK.STREAM | SOCK.CLOEXEC | SOCK.NONBLOCK, 0)
+  if (fd < 0) return fd
+  const bound = bind(fd, address, address.length)
+  const result = bound < 0 ? bound : listen(fd, backlog)
+  if (result < 0) close(fd)
+  return result < 0 ? result : fd
+}
+
+/** sockaddr_un of a path, or of an abstract name that begins with `@`; undefined where it is too long. */
+function unixAddress(name: string): Buffer | undefined {
+  const isAbstract = name.startsWith('@')
+  const bytes = Buffer.from(isAbstract ? `\0${name.slice(1)}` : name)
+  // sun_path holds 108 bytes (linux/un.h).
+  if (bytes.length > 107) return undefined
+  const address = Buffer.alloc(2 + bytes.length + (isAbstract ? 0 : 1))
+  address.writeUInt16LE(AF.UNIX, 0)
+  address.set(bytes, 2)
+  return address
+}
+
 /** What a descriptor is, for those that were handed to us: a listening TCP or unix socket, or neither. */
 export type Listening =
   | { readonly family: 'tcp'; readonly host: string; readonly port: number }
@@ -134,12 +161,8 @@ export function describeListening(fd: number): Listening {
 
 /** Sends one datagram to a unix socket (a path, or an abstract name that begins with `@`): 0, or minus the errno. */
 export function sendDatagram(to: string, data: Uint8Array): number {
-  const name = Buffer.from(to.startsWith('@') ? `\0${to.slice(1)}` : to)
-  // sun_path holds 108 bytes (linux/un.h).
-  if (name.length > 107) return -errno.ENAMETOOLONG
-  const address = Buffer.alloc(2 + name.length + (to.startsWith('@') ? 0 : 1))
-  address.writeUInt16LE(AF.UNIX, 0)
-  address.set(name, 2)
+  const address = unixAddress(to)
+  if (address === undefined) return -errno.ENAMETOOLONG
   const fd = socket(AF.UNIX, SOCK.DGRAM | SOCK.CLOEXEC, 0)
   if (fd < 0) return fd
   const sent = sendto(fd, data, data.length, MSG.NOSIGNAL, address, address.length)

@@ -9,9 +9,9 @@ import { Fault } from '../errors.ts'
 import { errnoName, SystemError } from '../sys/errno.ts'
 import { fileHandle, remoteTypes } from '../sys/filesystem.ts'
 import { cstring, must, type CString } from '../sys/libc.ts'
-import { AT_FDCWD, close, O, openat2, RESOLVE } from '../sys/open.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, AT_STATX_FORCE_SYNC, close, O, openat2, RESOLVE } from '../sys/open.ts'
 import { currentMounts, mountChanges } from '../sys/mount-watch.ts'
-import { leadsTo, statFd, type Stat } from '../sys/stat.ts'
+import { leadsTo, statAt, statFd, type Stat } from '../sys/stat.ts'
 import { fstatfs, type StatFs } from '../sys/statfs.ts'
 import { foldsCase } from './case-folding.ts'
 
@@ -107,6 +107,11 @@ export class Root {
     if (typeof again === 'string') return false
     this.#bound = again
     return true
+  }
+
+  /** Asks the file system itself, whatever the kernel remembers of it. Returns when it has answered. */
+  ask(): void {
+    if (this.check()) statAt(this.fd, '', AT_EMPTY_PATH | AT_STATX_FORCE_SYNC)
   }
 
   close(): void {

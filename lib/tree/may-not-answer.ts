@@ -1,0 +1,33 @@
+/**
+ * Which disks may keep whoever asks them waiting for ever, by their record and the mount table alone: nothing here
+ * touches a disk. On such file systems somebody else answers, a FUSE daemon or another machine, who may be away.
+ */
+import type { Disk } from '../disk.ts'
+import { isRemoteName, remoteTypes } from '../sys/filesystem.ts'
+import { currentMounts, mountChanges } from '../sys/mount-watch.ts'
+
+/** Records are replaced whole, so that each is judged once for each state of the mount table. */
+const known = new WeakMap<Disk, { readonly changes: number; readonly answer: boolean }>()
+
+/** True where a call on the disk's root, on the way there or on what S3 shows of it may not return. */
+export function mayNotAnswer(disk: Disk): boolean {
+  const changes = mountChanges()
+  const before = known.get(disk)
+  if (before?.changes === changes) return before.answer
+  const answer = judge(disk)
+  known.set(disk, { changes, answer })
+  return answer
+}
+
+function judge({ identity, root, settings }: Disk): boolean {
+  const [, type = ''] = identity.fileSystem.split(':')
+  if (remoteTypes.has(Number.parseInt(type, 16))) return true
+  // Such a link leads anywhere.
+  if (settings.symlinks === 'follow') return true
+  return currentMounts().some(({ mountpoint, type }) => {
+    // Where everything lies on it, nothing is gained.
+    if (!isRemoteName(type) || mountpoint === '/') return false
+    const isOnTheWay = root === mountpoint || root.startsWith(`${mountpoint}/`)
+    return isOnTheWay || (settings.crossDevices && mountpoint.startsWith(`${root === '/' ? '' : root}/`))
+  })
+}
