@@ -147,7 +147,7 @@ function withheld(disks: Disks, disk: Disk): Disk {
 function wantedMounts(config: Config, disks: Disks): MountRecord[] {
   const wanted: MountRecord[] = []
   for (const disk of disks.list()) {
-    if (disk.mountpoint === null) continue
+    if (disk.mountpoint === null || disk.letGo) continue
     const refusal = disks.rootRefusal(disk) ?? disks.mountRefusal(disk)
     if (refusal !== undefined) mounts.heard(disk.id, { state: 'failed', error: refusal })
     else {

@@ -157,7 +157,8 @@ class Supervisor implements Primary {
       socketFd: socket.fd,
       lockFd: lock.fd,
       ready: () => this.#checkUp(),
-      published: (version) => this.#control.say({ type: 'published', version }),
+      published: (version) =>
+        void this.#disks.settled().then(() => this.#control.say({ type: 'published', version })),
       measured: (process, question, figures) =>
         this.#control.say({ type: 'measured', of: 'worker', process, question, figures }),
       asked: (process, question) => this.#questions.ask(process, question),
@@ -212,7 +213,7 @@ class Supervisor implements Primary {
     const drain = this.#config.drainTimeout
     this.#socket.close()
     await this.#workers.stop(drain)
-    await this.#disks.stop(0)
+    await this.#disks.stop()
     await this.#mounts.stop()
     await this.#control.stop({ type: 'stop', drain: 2_000 }, 2_000)
     this.#stopFeeding()

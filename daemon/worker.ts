@@ -3,9 +3,11 @@
  * published. It opens no store and goes on serving when control is away.
  */
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
+import { breakOff } from './http/send-file.ts'
 import { createDoors } from './doors.ts'
 import type { Listener } from './http/listener.ts'
 import { ControlAsker } from './processes/ask-control.ts'
@@ -33,20 +35,27 @@ let version = 0
 /** Requests that were let in by later records than ours. */
 const early: { readonly version: number; readonly resolve: () => void }[] = []
 
+/** Milliseconds for a read from a slow disk to end. */
+const lettingGo = 2_000
+
 /** Replaces what requests are answered by; requests that run now were admitted before. */
 function apply(doors: DoorRecord): void {
   keyring = Keyring.fromRecord(doors.keyring)
   roster.replace(doors.roster)
   // A root that is kept open keeps its file system from being unmounted.
-  const live = new Set(doors.roster.disks.map(({ id }) => id))
+  const live = new Set(doors.roster.disks.filter(({ letGo }) => !letGo).map(({ id }) => id))
   roots.prune(live)
-  tally.prune(live)
+  tally.prune(new Set(doors.roster.disks.map(({ id }) => id)))
   far?.prune(live)
   version = doors.version
   for (const one of early.splice(0))
     if (one.version <= version) one.resolve()
     else early.push(one)
-  say({ type: 'applied', version: doors.version })
+  const applied = () => say({ type: 'applied', version: doors.version })
+  if (live.size === doors.roster.disks.length) return applied()
+  // Nobody who puts a disk offline is told so before its files are let go of, but for one that hangs.
+  const held = breakOff((disk) => disk !== undefined && roster.bucket(disk)?.letGo === true)
+  void Promise.race([held, pause(lettingGo, undefined, { ref: false })]).then(applied)
 }
 
 /** Resolves when this process has the records by which another has let the request in. */

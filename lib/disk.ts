@@ -66,6 +66,8 @@ export interface Disk {
   /** The topmost of the directories that we made for the mount point, to be removed with it; null for none. */
   readonly mountMade: string | null
   readonly mountReadOnly: boolean
+  /** Its owner has let go of its root until further notice: nothing of it is held, asked, shown or mounted. */
+  readonly letGo: boolean
   /** RFC 3339, UTC. */
   readonly createdAt: string
 }

@@ -131,6 +131,11 @@ export class Disks {
     }
   }
 
+  /** Lets go of the disk's root, or takes it again. */
+  async setLetGo(disk: Disk, letGo: boolean): Promise<Disk> {
+    return this.#save({ ...disk, letGo })
+  }
+
   /** Forgets the disk, and with it what `also` says. Its files stay until `discard`. */
   async forget(disk: Disk, also: readonly Change[]): Promise<void> {
     if (disk.kind === 'managed') {
@@ -164,7 +169,7 @@ export class Disks {
 
   /** One sentence when the disk's root can't be had as it was adopted, or undefined. */
   async offline(disk: Disk): Promise<string | undefined> {
-    return this.rootRefusal(disk) ?? this.#examiner.offline(disk)
+    return disk.letGo ? whyLetGo(disk) : (this.rootRefusal(disk) ?? this.#examiner.offline(disk))
   }
 
   /** One sentence when the disk's root may no longer be one, or undefined. */
@@ -216,6 +221,7 @@ export class Disks {
       mountpoint: null,
       mountMade: null,
       mountReadOnly: false,
+      letGo: false,
       createdAt: new Date().toISOString(),
     }
   }
@@ -226,6 +232,9 @@ export class Disks {
     return disk
   }
 }
+
+const whyLetGo = (disk: Disk): string =>
+  `it was put offline: "twofold disk online ${bucketName(disk)}" brings it back`
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 

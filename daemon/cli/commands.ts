@@ -4,6 +4,8 @@ import { completion } from './commands/completion.ts'
 import { diskAdopt } from './commands/disk-adopt.ts'
 import { diskCreate } from './commands/disk-create.ts'
 import { diskList } from './commands/disk-list.ts'
+import { diskOffline } from './commands/disk-offline.ts'
+import { diskOnline } from './commands/disk-online.ts'
 import { diskRemove } from './commands/disk-remove.ts'
 import { diskSet } from './commands/disk-set.ts'
 import { diskShow } from './commands/disk-show.ts'
@@ -31,6 +33,8 @@ export const commands: readonly Command[] = [
   diskList,
   diskShow,
   diskSet,
+  diskOffline,
+  diskOnline,
   diskRemove,
   mount,
   umount,

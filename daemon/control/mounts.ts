@@ -5,10 +5,16 @@ import { diskView } from './disk-view.ts'
 import type { Handlers } from './handler.ts'
 
 /** Milliseconds that a mount, and an unmount, may take. */
-const mountTime = 20_000
-const unmountTime = 20_000
+export const mountTime = 20_000
+export const unmountTime = 20_000
 /** Users of a busy mount that a message names. */
 const mostNamed = 3
+
+/** Somebody uses it: who, as far as that is known. */
+export function mountBusy(mountpoint: string, { users }: { readonly users: readonly string[] }): Fault {
+  const by = users.length === 0 ? '' : ` by ${users.slice(0, mostNamed).join(', ')}`
+  return new Fault('MountBusy', `${mountpoint} is in use${by}: end that, or say --force`)
+}
 
 /** Changes run one at a time; waiting for a mount is no reason for others to wait. */
 export const mountRoutes: Pick<Handlers, 'mountDisk' | 'unmountDisk'> = {
@@ -57,10 +63,7 @@ export const mountRoutes: Pick<Handlers, 'mountDisk' | 'unmountDisk'> = {
     if (stands) {
       daemon.unmount(disk.id, force === true)
       const said = await answer
-      if (said?.state === 'busy') {
-        const by = said.users.length === 0 ? '' : ` by ${said.users.slice(0, mostNamed).join(', ')}`
-        throw new Fault('MountBusy', `${disk.mountpoint} is in use${by}: end that, or unmount with --force`)
-      }
+      if (said?.state === 'busy') throw mountBusy(disk.mountpoint, said)
     }
     const changed = await daemon.alone(async () => {
       const changed = await daemon.disks.setMount(daemon.disks.find(disk.id), null, disk.mountReadOnly)

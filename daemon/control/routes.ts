@@ -82,6 +82,19 @@ export const routes = {
     doc: 'Unmounts and forgets the disk and its users. The files of a managed disk go with it, those of an adopted one stay.',
   }),
 
+  offlineDisk: row<schema.DiskView>()('POST', '/api/disks/:id/offline', {
+    needs: 'disk',
+    on: 'disk',
+    input: schema.offline,
+    doc: 'Lets go of the root, so that its file system can be unmounted: unmounts the disk, ends what is being sent of it, and answers when nothing of it is held. It stays offline until it is put online.',
+  }),
+  onlineDisk: row<schema.DiskView>()('POST', '/api/disks/:id/online', {
+    needs: 'disk',
+    on: 'disk',
+    input: schema.none,
+    doc: 'Takes the root again, and mounts the disk where it was mounted.',
+  }),
+
   listUsers: row<readonly schema.UserView[]>()('GET', '/api/disks/:id/users', {
     needs: 'read',
     on: 'disk',

@@ -70,6 +70,11 @@ export const unmount = object({
   force: optional(flag),
 })
 
+export const offline = object({
+  /** Detach its mount even while files are open. */
+  force: optional(flag),
+})
+
 export interface MountView {
   readonly state: 'mounting' | 'mounted' | 'failed' | 'unmounted'
   readonly mountpoint: string

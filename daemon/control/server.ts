@@ -23,6 +23,7 @@ import { keyRoutes } from './keys.ts'
 import { metricsRoutes } from './metrics.ts'
 import { mountRoutes } from './mounts.ts'
 import { ownOrigin } from './own-origin.ts'
+import { offlineRoutes } from './offline.ts'
 import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName, type Row } from './routes.ts'
 import { shareRoutes } from './share.ts'
 import { statusRoutes } from './status.ts'
@@ -35,6 +36,7 @@ const handlers: Handlers = {
   ...userRoutes,
   ...shareRoutes,
   ...mountRoutes,
+  ...offlineRoutes,
   ...keyRoutes,
 }
 

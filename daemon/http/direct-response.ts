@@ -21,6 +21,8 @@ export class DirectResponse extends ServerResponse {
   keepAliveLine: string | undefined
   /** What the request's Expect says; anything but 100-continue can't be met. */
   expectation: 'none' | '100-continue' | 'other' = 'none'
+  /** The disk that it is about, once that is known. */
+  disk: string | undefined
   #begun = false
 
   /** Whether a head was written, by us or by Node. */

@@ -28,7 +28,6 @@ export class Exchange implements Subject {
   operation: string | undefined
   /** Whose key it is that signed. */
   user: string | undefined
-  disk: string | undefined
   #headers: RequestHeaders | undefined
 
   constructor(request: IncomingMessage, response: DirectResponse) {
@@ -37,6 +36,14 @@ export class Exchange implements Subject {
     this.method = request.method ?? ''
     this.url = request.url ?? ''
     this.body = new RequestBody(request, response)
+  }
+
+  get disk(): string | undefined {
+    return this.response.disk
+  }
+
+  set disk(id: string | undefined) {
+    this.response.disk = id
   }
 
   /** Throws BadRequest when a field of one value comes twice. */

@@ -18,7 +18,15 @@ const waitingPiece = 16 * 1024
 /** Bytes that one transfer may move before others get their turn. */
 const turnBytes = 4 * 1024 * 1024
 
-let transfers = 0
+/** Bodies that can't be sent at once, each with its end. */
+const transfers = new Map<DirectResponse, Promise<number>>()
+
+/** Breaks off what is being sent of a disk's files: resolves when none of them is held. */
+export async function breakOff(isMeant: (disk: string | undefined) => boolean): Promise<void> {
+  const meant = [...transfers].filter(([response]) => isMeant(response.disk))
+  for (const [response] of meant) response.req.socket.destroy()
+  await Promise.all(meant.map(([, transfer]) => transfer))
+}
 
 /**
  * Sends the body that the head announced and closes the descriptor: the bytes handed to the socket. A file that
@@ -27,7 +35,11 @@ let transfers = 0
 export function sendFile(response: DirectResponse, body: FileBody): number | Promise<number> {
   response.flushHeaders()
   const moved = move(response, body, 0)
-  if (moved < body.length) return transfer(response, body, moved)
+  if (moved < body.length) {
+    const rest = transfer(response, body, moved).finally(() => transfers.delete(response))
+    transfers.set(response, rest)
+    return rest
+  }
   close(body.fd)
   response.done()
   return moved
@@ -57,11 +69,10 @@ async function transfer(response: DirectResponse, body: FileBody, from: number):
   const connection = response.req.socket
   connection.setMaxListeners(0)
   connection.once('close', gone)
-  transfers++
   try {
     for (let turn = from, before = 0; sent < length;) {
       // Where bytes can be moved, a piece only waits for the socket; where they can't, it carries them.
-      const buffer = takeBuffer(sent > before ? waitingPiece : pieceFor(transfers))
+      const buffer = takeBuffer(sent > before ? waitingPiece : pieceFor(transfers.size + 1))
       const wanted = Math.min(length - sent, buffer.bytes.length)
       let read = readNow(fd, buffer, wanted, offset + sent)
       if (read === 'wait') read = await readLater(fd, buffer, wanted, offset + sent)
@@ -86,7 +97,6 @@ async function transfer(response: DirectResponse, body: FileBody, from: number):
     response.done()
     return sent
   } finally {
-    transfers--
     connection.off('close', gone)
     close(fd)
   }

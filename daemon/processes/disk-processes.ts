@@ -50,6 +50,7 @@ export class DiskProcesses {
   readonly #sockets: DiskSockets
   readonly #processes = new Map<DiskId, DiskProcess>()
   readonly #timer: NodeJS.Timeout
+  readonly #ending = new Set<Promise<void>>()
   #doors: DoorRecord | undefined
   #isStopping = false
 
@@ -63,14 +64,19 @@ export class DiskProcesses {
     return [...this.#processes.values()].map(({ child }) => child.view)
   }
 
-  /** Has them serve by these records, each as soon as it hears; a disk that is gone takes its process along. */
+  /** Has them serve by these records, each as soon as it hears; a disk that is gone, or let go of, takes its process along. */
   apply(doors: DoorRecord): void {
     this.#doors = doors
-    const live = new Set(doors.roster.disks.map(({ id }) => id))
+    const live = new Set(doors.roster.disks.filter(({ letGo }) => !letGo).map(({ id }) => id))
     for (const [id, one] of this.#processes) {
       if (live.has(id)) this.#tell(id, one)
       else void this.#end(id, one)
     }
+  }
+
+  /** Resolves when those that were to end have, as far as they can be ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#ending)
   }
 
   /** Whether the disk has a process now, or one that starts. */
@@ -80,16 +86,17 @@ export class DiskProcesses {
       one.asked = performance.now()
       return !one.isLeaving
     }
-    const isKnown = this.#doors?.roster.disks.some(({ id }) => id === diskId) === true
+    const isKnown = this.#doors?.roster.disks.some(({ id, letGo }) => id === diskId && !letGo) === true
     if (!isKnown || this.#isStopping || this.#processes.size >= most) return false
     this.#start(diskId)
     return true
   }
 
-  async stop(drain: number): Promise<void> {
+  async stop(): Promise<void> {
     this.#isStopping = true
     clearInterval(this.#timer)
-    await Promise.all([...this.#processes].map(([id, one]) => this.#end(id, one, drain)))
+    for (const [id, one] of this.#processes) void this.#end(id, one)
+    await this.settled()
   }
 
   #start(diskId: DiskId): void {
@@ -175,12 +182,19 @@ export class DiskProcesses {
       if (performance.now() - one.asked > idleTime) void this.#end(id, one)
   }
 
-  async #end(diskId: DiskId, one: DiskProcess, drain = 0): Promise<void> {
+  async #end(diskId: DiskId, one: DiskProcess): Promise<void> {
     if (one.isLeaving) return
     one.isLeaving = true
+    const ended = this.#endNow(diskId, one)
+    this.#ending.add(ended)
+    await ended
+    this.#ending.delete(ended)
+  }
+
+  async #endNow(diskId: DiskId, one: DiskProcess): Promise<void> {
     // Nobody connects to it any more.
     this.#sockets.close(diskId, one.socketFd)
-    await one.child.stop({ type: 'stop', drain }, drain)
+    await one.child.stop({ type: 'stop', drain: 0 }, 0)
     this.#forgetEnded()
     this.#options.changed()
   }

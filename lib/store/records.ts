@@ -62,6 +62,7 @@ const disk: Parse<Disk> = object({
   mountpoint: nullable(absolute),
   mountMade: withDefault(nullable(absolute), null),
   mountReadOnly: flag,
+  letGo: withDefault(flag, false),
   createdAt: time,
 })
 

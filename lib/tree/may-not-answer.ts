@@ -19,7 +19,9 @@ export function mayNotAnswer(disk: Disk): boolean {
   return answer
 }
 
-function judge({ identity, root, settings }: Disk): boolean {
+function judge({ identity, root, settings, letGo }: Disk): boolean {
+  // Nobody asks it.
+  if (letGo) return false
   const [, type = ''] = identity.fileSystem.split(':')
   if (remoteTypes.has(Number.parseInt(type, 16))) return true
   // Such a link leads anywhere.

@@ -1,5 +1,6 @@
 /** The opened roots of a process: one for each disk that it was asked for. */
 import type { Disk, DiskId } from '../disk.ts'
+import { Fault } from '../errors.ts'
 import { Root } from './root.ts'
 
 interface Kept {
@@ -14,6 +15,7 @@ export class Roots {
 
   /** The disk's root, reopened when its record says something new of it. Throws DiskOffline. */
   of(disk: Disk): Root {
+    if (disk.letGo) throw new Fault('DiskOffline', 'The disk was put offline.')
     const kept = this.#kept.get(disk.id)
     if (kept?.record === disk) return kept.root
     const bindings = JSON.stringify([disk.root, disk.identity, disk.settings, disk.mountpoint])

@@ -368,6 +368,15 @@ t.test('every command answers', async (t) => {
     t.match(await call('share', 'data', 'deep'), { status: 3, stderr: /"deep" is a directory/ })
   })
 
+  t.test('a disk that is put offline and online again', async (t) => {
+    t.match(await call('disk', 'offline', 'data'), { status: 0, stdout: /^data is offline/ })
+    t.match(await json('disk', 'show', 'data'), { status: 'offline', offlineReason: /put offline/ })
+    t.match(await call('share', 'data', 'deep/file.txt'), { status: 6, stderr: /twofold disk online data/ })
+    t.match(await call('disk', 'online', 'data'), { status: 0, stdout: 'data is served again\n' })
+    t.match(await json('disk', 'show', 'data'), { status: 'available' })
+    t.equal((await call('disk', 'offline', 'nothing')).status, 3)
+  })
+
   t.test('mounts', { skip: cannotMount }, async (t) => {
     const mountpoint = (await call('mount', 'data')).stdout.trim()
     t.equal(readFileSync(join(mountpoint, 'deep/file.txt'), 'utf8'), 'content')

@@ -52,6 +52,7 @@ const asDisk = ({ directory, settings, mountpoint }: Shown): Disk => ({
   mountpoint,
   mountMade: null,
   mountReadOnly: false,
+  letGo: false,
   createdAt: new Date().toISOString(),
 })
 

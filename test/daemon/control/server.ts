@@ -79,6 +79,8 @@ const inputs: Readonly<Record<RouteName, object>> = {
   createDisk: { root: '/nowhere/at/all' },
   showDisk: {},
   changeDisk: {},
+  offlineDisk: {},
+  onlineDisk: {},
   removeDisk: {},
   listUsers: {},
   addUser: { nickname: 'somebody' },

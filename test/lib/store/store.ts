@@ -27,6 +27,7 @@ const disk = (more: Partial<Disk> = {}): Disk => ({
   mountpoint: null,
   mountMade: null,
   mountReadOnly: false,
+  letGo: false,
   createdAt: '2026-11-21T00:00:00.000Z',
   ...more,
 })
