@@ -86,6 +86,9 @@ export class Node {
   }
 }
 
+/** What opening a place answers when something else stands there now, be it another file system. */
+const lost: ReadonlySet<number> = new Set([-errno.ENOENT, -errno.ELOOP, -errno.EXDEV])
+
 const useOf = (node: Node): Use => (node.use ??= new Use())
 
 /** Lets go of an empty use. */
@@ -115,6 +118,8 @@ export class Nodes {
   /** Of the root; all zeros until `bind`. */
   readonly rootStat = emptyStat()
   #trustsBirth = false
+  /** As DiskRoot has them. */
+  statFlags = 0
   /** All but the root. */
   readonly #index = new NodeIndex()
   #nextId = ROOT + 1
@@ -130,17 +135,19 @@ export class Nodes {
   #hand = 0
   readonly #limit: number
   readonly #closeLarge: (fd: number) => void
+  readonly #resolve: number
   /** Opened for one operation, to be closed by `done`. */
   #transient = -1
   readonly #stat = emptyStat()
 
   /**
    * Keeps at most `limit` descriptors, but for those of files without a name, which can't be had again.
-   * `closeLarge` closes those of large ones.
+   * `closeLarge` closes those of large ones. `resolve`, of RESOLVE: how a place is opened.
    */
-  constructor(limit: number, closeLarge: (fd: number) => void = close) {
+  constructor(limit: number, closeLarge: (fd: number) => void = close, resolve = 0) {
     this.#limit = Math.max(limit, 16)
     this.#closeLarge = closeLarge
+    this.#resolve = resolve
     this.root = new Node(ROOT, 0, 0, S.IFDIR)
   }
 
@@ -319,8 +326,8 @@ export class Nodes {
     if (node.parent === null) return -errno.ESTALE
     const directory = this.descriptor(node.parent)
     if (directory < 0) return directory
-    const fd = openat2(directory, cname(node.name), flags)
-    if (fd < 0) return fd === -errno.ENOENT || fd === -errno.ELOOP ? -errno.ESTALE : fd
+    const fd = openat2(directory, cname(node.name), flags, this.#resolve)
+    if (fd < 0) return lost.has(fd) ? -errno.ESTALE : fd
     const result = statInto(fd, '', AT_EMPTY_PATH, stat)
     if (result >= 0 && this.is(node, stat)) return fd
     close(fd)
@@ -334,7 +341,7 @@ export class Nodes {
     if (node.parent === null) return -errno.ESTALE
     const directory = this.descriptor(node.parent)
     if (directory < 0) return directory
-    const result = statInto(directory, cname(node.name), AT_SYMLINK_NOFOLLOW, stat)
+    const result = statInto(directory, cname(node.name), AT_SYMLINK_NOFOLLOW | this.statFlags, stat)
     if (result < 0) return result === -errno.ENOENT ? -errno.ESTALE : result
     return this.is(node, stat) ? 0 : -errno.ESTALE
   }

@@ -4,7 +4,7 @@
  * Every step answers as the kernel does: a descriptor, a count or 0, or minus the errno.
  */
 import { errno } from '../../lib/sys/errno.ts'
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O } from '../../lib/sys/open.ts'
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O, openat2, RESOLVE } from '../../lib/sys/open.ts'
 import { emptyStat, statInto } from '../../lib/sys/stat.ts'
 import { NO_HANDLE, type Caller, type Entry, type HandleId, type Name, type NodeId } from '../filesystem.ts'
 import type { Credentials } from './credentials.ts'
@@ -88,11 +88,27 @@ export class OpenDisk {
 
   /** Fills `entry` with what `name` stands for in `directory`, which is open as `fd`, and counts a lookup. */
   found(directory: Node, fd: number, name: Name, entry: Entry): number {
-    const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW, entry.attributes)
+    const text = nameText(name)
+    if (this.#covers(fd, name, text)) return -errno.ENOENT
+    const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW | this.root.statFlags, entry.attributes)
     if (result < 0) return result
     if (!this.crosses && entry.attributes.mntId !== this.nodes.rootStat.mntId) return -errno.ENOENT
-    entry.node = this.nodes.found(directory, nameText(name), entry.attributes).id
+    entry.node = this.nodes.found(directory, text, entry.attributes).id
     return 0
+  }
+
+  /**
+   * Whether something is mounted on the name, which isn't to be crossed into: it isn't touched, as it may not answer.
+   */
+  isCovered(fd: number, name: Name): boolean {
+    return this.#covers(fd, name, nameText(name))
+  }
+
+  #covers(fd: number, name: Name, text: string): boolean {
+    if (this.crosses || !this.root.mayCover(text)) return false
+    const found = openat2(fd, name, O.PATH | O.NOFOLLOW, RESOLVE.NO_XDEV)
+    if (found >= 0) close(found)
+    return found === -errno.EXDEV
   }
 
   /** As `found`, of what was just made. `result`: what the call that made it answered. */

@@ -6,10 +6,19 @@ import { readFileSync } from 'node:fs'
 import type { RootIdentity } from '../../lib/disk.ts'
 import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { SystemError } from '../../lib/sys/errno.ts'
-import { FS } from '../../lib/sys/filesystem.ts'
+import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
 import { cstring, type CString } from '../../lib/sys/libc.ts'
-import { mountsInside } from '../../lib/sys/mountinfo.ts'
-import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
+import { currentMounts, mountChanges } from '../../lib/sys/mount-watch.ts'
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_NO_AUTOMOUNT,
+  AT_STATX_DONT_SYNC,
+  close,
+  O,
+  openat2,
+  RESOLVE,
+} from '../../lib/sys/open.ts'
 import { emptyStat, leadsTo, statInto } from '../../lib/sys/stat.ts'
 import { emptyStatFs, statFs } from '../../lib/sys/statfs.ts'
 import { identify, isSameRoot } from '../../lib/tree/root.ts'
@@ -21,6 +30,15 @@ const checkEvery = 1000
 const mostDescriptors = 4096
 /** Their close(2) has nothing to say: what a write could not do, write(2) or fsync(2) says. */
 const closingQuietly: readonly number[] = [FS.EXT4, FS.XFS, FS.BTRFS, FS.F2FS, FS.TMPFS]
+
+/** The last segments of the paths at which something is mounted inside of the root, latin1. */
+function coveredNames(root: string): ReadonlySet<string> {
+  const inside = root === '/' ? root : `${root}/`
+  const names = currentMounts()
+    .filter(({ mountpoint }) => mountpoint.startsWith(inside) && mountpoint !== inside)
+    .map(({ mountpoint }) => mountpoint.slice(mountpoint.lastIndexOf('/') + 1))
+  return new Set(names.map((name) => Buffer.from(name).toString('latin1')))
+}
 
 /** Far under what the process may open: the rest is for the files that programs have open. */
 function descriptorLimit(): number {
@@ -35,7 +53,9 @@ export class DiskRoot {
   /** Where nobody says who it must be: whoever was found first. */
   #who: RootIdentity | null
   #offline = true
-  #holdsMounts = false
+  #covered: ReadonlySet<string> = new Set()
+  #mountsSeen = -1
+  #statFlags = 0
   #closesQuietly = false
   #closed = false
   /** Milliseconds since the epoch. */
@@ -47,10 +67,12 @@ export class DiskRoot {
     this.#source = source
     this.#who = source.identity
     this.#path = cstring(Buffer.from(source.root))
-    this.nodes = new Nodes(source.maxDescriptors > 0 ? source.maxDescriptors : descriptorLimit(), closeLarge)
+    const limit = source.maxDescriptors > 0 ? source.maxDescriptors : descriptorLimit()
+    this.nodes = new Nodes(limit, closeLarge, source.crossDevices ? 0 : RESOLVE.NO_XDEV)
     const result = this.#bind()
     if (result < 0 && source.identity === null) throw new SystemError(-result, 'openat2', source.root)
-    this.#holdsMounts = mountsInside(source.root).length > 0
+    // Its descriptor is opened at the first question.
+    mountChanges()
     this.#checked = Date.now()
   }
 
@@ -72,7 +94,25 @@ export class DiskRoot {
 
   /** Whether something is mounted inside of it. */
   get holdsMounts(): boolean {
-    return this.#holdsMounts
+    const changes = mountChanges()
+    if (changes !== this.#mountsSeen) {
+      this.#mountsSeen = changes
+      this.#covered = coveredNames(this.#source.root)
+    }
+    return this.#covered.size > 0
+  }
+
+  /** Whether something may be mounted inside of it on a name, latin1, in one directory or another. */
+  mayCover(name: string): boolean {
+    return this.holdsMounts && this.#covered.has(name)
+  }
+
+  /**
+   * Flags for statx(2) on a name below. Where nothing is to be crossed into, what was mounted on it a moment ago isn't
+   * asked: it may not answer.
+   */
+  get statFlags(): number {
+    return this.#statFlags
   }
 
   /** Whether close(2) of a file below can't fail. */
@@ -86,7 +126,6 @@ export class DiskRoot {
   }
 
   #check(): void {
-    this.#holdsMounts = mountsInside(this.#source.root).length > 0
     if (!this.#offline && leadsTo(AT_FDCWD, this.#path, this.nodes.rootStat)) return
     // Its file system can be unmounted now.
     if (!this.#offline) this.nodes.releaseAll()
@@ -109,6 +148,9 @@ export class DiskRoot {
     }
     // A file that overlayfs copies up is born again.
     this.nodes.bind(fd, stat, fileSystem.type !== FS.OVERLAY)
+    const local = !remoteTypes.has(fileSystem.type)
+    this.#statFlags = AT_NO_AUTOMOUNT | (local && !this.#source.crossDevices ? AT_STATX_DONT_SYNC : 0)
+    this.nodes.statFlags = this.#statFlags
     this.#closesQuietly = !this.#source.crossDevices && closingQuietly.includes(fileSystem.type)
     this.#offline = false
     return 0

@@ -1,7 +1,7 @@
 /** Operations on open directories. */
 import { errno } from '../../../lib/sys/errno.ts'
-import { AT_SYMLINK_NOFOLLOW, O, openat2 } from '../../../lib/sys/open.ts'
-import { emptyStat, S, statInto } from '../../../lib/sys/stat.ts'
+import { O, openat2 } from '../../../lib/sys/open.ts'
+import { emptyStat, S } from '../../../lib/sys/stat.ts'
 import type { DirectoryOperations, Entry, Name, NodeId } from '../../filesystem.ts'
 import { DirectoryStream } from '../directory-stream.ts'
 import { hiddenLength, isHidden } from '../hidden.ts'
@@ -63,7 +63,7 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
           const result = disk.found(node, fd, bytes.subarray(nameStart, nameEnd + 1) as Name, listed)
           if (result === 0) sink.add(entry, listed)
           else if (result !== -errno.ENOENT) sink.add(entry, plain)
-        } else if (!hides || isShown(disk, fd, bytes.subarray(nameStart, nameEnd + 1) as Name)) {
+        } else if (!hides || !disk.isCovered(fd, bytes.subarray(nameStart, nameEnd + 1) as Name)) {
           sink.add(entry, plain)
         }
         stream.consume()
@@ -72,10 +72,4 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
 
     releasedir: (handle) => disk.released(handle),
   }
-}
-
-/** Whether nothing is mounted on the name. */
-function isShown({ nodes, stat }: OpenDisk, fd: number, name: Name): boolean {
-  const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW, stat)
-  return result < 0 || stat.mntId === nodes.rootStat.mntId
 }

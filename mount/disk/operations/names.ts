@@ -11,6 +11,7 @@ import {
   openat2,
   RENAME,
   renameat2,
+  RESOLVE,
   unlinkat,
 } from '../../../lib/sys/open.ts'
 import { S, statInto } from '../../../lib/sys/stat.ts'
@@ -119,14 +120,16 @@ function rename(
 }
 
 /** The node that `name` stands for, where one is known. */
-export function knownAs({ nodes, stat }: OpenDisk, fd: number, name: Name): Node | undefined {
-  const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW, stat)
+export function knownAs(disk: OpenDisk, fd: number, name: Name): Node | undefined {
+  const { nodes, root, stat } = disk
+  if (disk.isCovered(fd, name)) return undefined
+  const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW | root.statFlags, stat)
   return result < 0 ? undefined : nodes.byStat(stat)
 }
 
 /** As `knownAs`, with a descriptor that outlives the name. What it is, links included, is in `disk.stat` then. */
-function hold({ nodes, stat }: OpenDisk, fd: number, name: Name): Node | undefined {
-  const held = openat2(fd, name, O.PATH | O.NOFOLLOW)
+function hold({ nodes, crosses, stat }: OpenDisk, fd: number, name: Name): Node | undefined {
+  const held = openat2(fd, name, O.PATH | O.NOFOLLOW, crosses ? 0 : RESOLVE.NO_XDEV)
   if (held < 0) return undefined
   const result = statInto(held, '', AT_EMPTY_PATH, stat)
   const node = result < 0 ? undefined : nodes.byStat(stat)
