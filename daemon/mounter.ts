@@ -5,8 +5,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Config } from '../lib/config.ts'
 import { bucketName } from '../lib/disk.ts'
+import { Fault } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
-import { makeDirectories } from '../lib/make-directories.ts'
+import { remakeMountpoint } from '../lib/mountpoint.ts'
+import { describeMount, mountedUpon, unmountStanding, type MountIdentity } from '../lib/standing-mount.ts'
 import { errno, SystemError } from '../lib/sys/errno.ts'
 import { diskSource } from '../mount/disk/source.ts'
 import { defaultMountOptions, type MountSession } from '../mount/engine.ts'
@@ -37,12 +39,12 @@ let stopping = false
 const report = (of: MountReport) => say({ type: 'mount', report: of })
 
 servePrimary<ToMount, FromMount>('mount', {
-  start({ config, mount }, line, processLog) {
+  start({ config, mount, previous }, line, processLog) {
     // A title can't outgrow the command line that it replaces: the end of a long path may be missing.
     process.title = `twofold mount ${mount.mountpoint}`
     say = (message) => line.say(message)
     log = processLog.with({ disk: mount.disk.id })
-    return (started = start(config, mount, log))
+    return (started = start(config, mount, previous, log))
   },
 
   hear: {
@@ -55,14 +57,21 @@ servePrimary<ToMount, FromMount>('mount', {
 })
 
 /** Mounts, or says why not and ends this process; the primary starts another. */
-async function start(config: Config, record: MountRecord, log: Log): Promise<void> {
+async function start(
+  config: Config,
+  record: MountRecord,
+  previous: MountIdentity | undefined,
+  log: Log,
+): Promise<void> {
   const { disk, mountpoint } = record
   report({ state: 'mounting' })
   try {
+    // It may have been moved with the directories above.
+    if (previous !== undefined) unmountStanding(previous, true)
     // Before mkdir: a dead mount point fails every call on it.
     const detached = await detachDead(mountpoint)
     if (detached > 0) log.warn('mount.recovered', { mountpoint, detached })
-    makeDirectories(mountpoint, 0o755)
+    remakeMountpoint(mountpoint)
     const { engine, notes } = chooseEngine(record.engine)
     // What can't be told of changes keeps nothing.
     const timeout = engine.supports.has('notify') ? config.attributeTimeout / 1000 : 0
@@ -85,7 +94,7 @@ async function start(config: Config, record: MountRecord, log: Log): Promise<voi
       said.push(`locks stay in the mount: the engine ${engine.name} can't pass them on to the host`)
     const { passthrough } = session
     log.info('mount.mounted', { mountpoint, engine: engine.name, passthrough, notes: said })
-    report({ state: 'mounted', engine: engine.name, passthrough, notes: said })
+    report({ state: 'mounted', mount: session.mount, engine: engine.name, passthrough, notes: said })
     session.closed.then(
       () => ended('somebody else unmounted it'),
       (error: unknown) => ended(error instanceof Error ? error.message : String(error)),
@@ -140,10 +149,11 @@ async function release(): Promise<void> {
   } catch (error) {
     stopping = false
     const busy = error instanceof SystemError && error.errno === errno.EBUSY
-    const users = usersOf(mounted.mountpoint).map(shown)
+    const inside = mountedUpon(mounted.mount).map((one) => `what is mounted on ${describeMount(one)}`)
+    const users = [...inside, ...usersOf(mounted.mountpoint).map(shown)]
     log?.warn('mount.busy', { mountpoint: mounted.mountpoint, users })
     if (!busy) log?.error('mount.stuck', { mountpoint: mounted.mountpoint, error })
-    return report({ state: 'busy', users })
+    return report({ state: 'busy', users, ...(error instanceof Fault ? { why: error.message } : {}) })
   }
   report({ state: 'unmounted' })
   leave(0)

@@ -7,10 +7,9 @@ import { basename, dirname, join } from 'node:path'
 import { bucketName, newDiskId, parseAlias, type Disk, type DiskSettings } from './disk.ts'
 import { Fault } from './errors.ts'
 import { makeDirectories } from './make-directories.ts'
-import { makeMountpoint, removeMountpoint } from './mountpoint.ts'
+import { canonicalMountpoint, makeMountpoint, removeMountpoint } from './mountpoint.ts'
 import {
   canonicalDirectory,
-  canonicalPlace,
   mountpointConflict,
   requireReadable,
   rootConflict,
@@ -112,13 +111,13 @@ export class Disks {
 
   /**
    * Where the disk is to be mounted from now on: at `mountpoint`, or beneath the directory of mounts; null for
-   * nowhere. Makes the directory. Throws RootConflict, NotADirectory.
+   * nowhere. Makes the directory. Throws RootConflict, NotADirectory; Untrusted where others could lead the mount elsewhere.
    */
   async setMount(disk: Disk, mountpoint: string | null | undefined, readOnly: boolean): Promise<Disk> {
     if (mountpoint === null) return this.#save({ ...disk, mountpoint: null, mountMade: null })
     const wanted = mountpoint ?? join(this.#places.mounts, disk.alias ?? disk.id)
     if (!wanted.startsWith('/')) throw new Fault('NotADirectory', `${wanted} is not an absolute path`)
-    const place = canonicalPlace(wanted)
+    const place = canonicalMountpoint(wanted)
     const conflict = mountpointConflict(place, disk, this.#places, this.list())
     if (conflict !== undefined) throw new Fault('RootConflict', `${conflict}: name another directory`)
     const made = makeMountpoint(place, this.#places.mounts)

@@ -19,8 +19,16 @@ import { mountIdOf, mountTable } from './sys/mountinfo.ts'
 export interface Purpose {
   /** `the state directory` */
   readonly what: string
-  /** How to name another: `with --state`. */
+  /** How to name another: `with --state DIR`. */
   readonly how: string
+  /** What may be mounted on the end of the path is neither entered nor asked anything. */
+  readonly isMountpoint?: true
+}
+
+/** The end of a path that something is mounted on. */
+export interface Covered {
+  readonly name: string
+  readonly mountId: number
 }
 
 export interface Step {
@@ -46,6 +54,7 @@ export class PathWalk {
   /** From `/` to the last directory that is there. */
   readonly #steps: Step[] = []
   #leaf: Step | undefined
+  #covered: Covered | undefined
   #missing: readonly string[] = []
 
   private constructor(purpose: Purpose) {
@@ -81,6 +90,11 @@ export class PathWalk {
     return this.#leaf
   }
 
+  /** What is mounted on the end of a mount point's path; `here` is the directory that it is in then. */
+  get covered(): Covered | undefined {
+    return this.#covered
+  }
+
   /** The names that don't exist, behind `here` or behind a file. */
   get missing(): readonly string[] {
     return this.#missing
@@ -88,7 +102,8 @@ export class PathWalk {
 
   /** Canonical, what is missing included. */
   get path(): string {
-    return join((this.#leaf ?? this.here).path, ...this.#missing)
+    const end = this.#covered === undefined ? this.#missing : [this.#covered.name]
+    return join((this.#leaf ?? this.here).path, ...end)
   }
 
   /** Throws AccessDenied where the path leads to, or is barred by, something else. */
@@ -96,12 +111,20 @@ export class PathWalk {
     if (this.#leaf !== undefined) throw this.#failure(this.#leaf.path, undefined, 'ENOTDIR')
   }
 
-  /** Throws Untrusted where a directory on the way could be changed by others than `owners`; `end`: also `here` itself. */
-  requireOwners(owners: ReadonlySet<number>, end: 'judged' | 'passed'): void {
+  /**
+   * Throws Untrusted where a directory on the way could be changed by others than `owners`. `end`: whether `here` is
+   * one on the way (`passed`), or where names are to be trusted whoever owns them (`judged`), or nobody's business.
+   */
+  requireOwners(owners: ReadonlySet<number>, end: 'judged' | 'passed' | 'ignored'): void {
     for (const [index, step] of this.#steps.entries()) {
-      const isEnd = end === 'judged' && index === this.#steps.length - 1 && this.#leaf === undefined
-      const objection = objectionTo(step, owners, isEnd)
-      if (objection !== undefined) throw this.untrusted(step.path, objection)
+      const isEnd = index === this.#steps.length - 1 && this.#leaf === undefined
+      if (isEnd && end === 'ignored') continue
+      const objection = objectionTo(step, owners, isEnd && end === 'judged')
+      if (objection === undefined) continue
+      // Whoever owns the end may own the way to it.
+      const given = this.purpose.isMountpoint === true && !isEnd && !owners.has(step.stat.uid)
+      const remedy = given ? `chown ${step.stat.uid} "${this.here.path}", or ` : objection.remedy
+      throw this.untrusted(step.path, { ...objection, remedy })
     }
     const { leaf } = this
     const objection = leaf === undefined ? undefined : objectionTo(leaf, owners, true)
@@ -109,16 +132,16 @@ export class PathWalk {
   }
 
   /**
-   * Makes what is missing, with `mode` less the umask: how many directories. Another process may be faster: then what
+   * Makes what is missing, with `mode` less the umask: the topmost that this made, or null. Another process may be faster: then what
    * it made is passed as if it had been there, so it must be judged after this.
    */
-  make(mode: number): number {
-    let made = 0
+  make(mode: number): string | null {
+    let made: string | null = null
     for (const name of this.#missing) {
       const { fd, path } = this.here
       try {
         mkdirSync(`/proc/self/fd/${fd}/${name}`, mode)
-        made++
+        made ??= join(path, name)
       } catch (thrown) {
         if (errnoOf(thrown) !== errno.EEXIST) throw this.#failure(join(path, name), thrown)
       }
@@ -152,7 +175,7 @@ export class PathWalk {
         if (this.#steps.length > 1) closeSync(this.#steps.pop()?.fd ?? -1)
         continue
       }
-      const target = this.#enter(name)
+      const target = this.#enter(name, this.purpose.isMountpoint === true && rest.length === 0)
       if (target === 'missing') {
         this.#missing = [name, ...rest]
         return
@@ -170,7 +193,7 @@ export class PathWalk {
   }
 
   /** Goes on to `name`: undefined, `missing`, or where the link of that name leads. */
-  #enter(name: string): string | undefined {
+  #enter(name: string, mayBeCovered = false): string | undefined {
     const { fd: from, path: above } = this.here
     const path = join(above, name)
     let fd: number
@@ -179,6 +202,13 @@ export class PathWalk {
     } catch (thrown) {
       if (errnoOf(thrown) === errno.ENOENT) return 'missing'
       throw this.#failure(path, thrown)
+    }
+    const mountId = mayBeCovered ? mountIdOf(fd) : 0
+    if (mayBeCovered && mountId !== mountIdOf(from)) {
+      // A descriptor of a mount is a use of it.
+      closeSync(fd)
+      this.#covered = { name, mountId }
+      return undefined
     }
     const step = this.#open(fd, path)
     if (step.stat.isDirectory()) this.#steps.push(step)
@@ -229,7 +259,7 @@ export class PathWalk {
     const cause = thrown === undefined ? {} : { cause: thrown }
     const who = code === 'EACCES' ? ` as user ${us()}` : ''
     return new Fault(
-      'AccessDenied',
+      this.purpose.isMountpoint === true && code !== 'EACCES' ? 'NotADirectory' : 'AccessDenied',
       `${path} can't be reached${who} (${code}), on the way to ${what}: name another one ${how}`,
       cause,
     )

@@ -4,6 +4,7 @@
  * An engine is given a description of the disk, not a file system, because it may run its file system in
  * threads of its own: JavaScript objects don't cross them, a description does.
  */
+import type { MountIdentity } from '../lib/standing-mount.ts'
 import type { DiskSource } from './disk/source.ts'
 
 export type EngineName = 'kernel' | 'fuse-native'
@@ -107,6 +108,8 @@ export interface Change {
 export interface MountSession {
   readonly engine: EngineName
   readonly mountpoint: string
+  /** Who the mount is, wherever its mount point is moved to. */
+  readonly mount: MountIdentity
   /** Fulfilled when the mount is gone, whoever unmounted it; rejected when the engine failed. */
   readonly closed: Promise<void>
   /** One line about what the mount does without, such as passthrough; null when there is nothing to say. */
@@ -114,7 +117,7 @@ export interface MountSession {
   /** Whether reads and writes bypass us. */
   readonly passthrough: boolean
   /**
-   * Unmounts. Refused with EBUSY (a SystemError) while somebody uses it, unless `lazy`: then it leaves the
+   * Unmounts this very mount. Refused with MountBusy where something else is mounted over it; with EBUSY (a SystemError) while somebody uses it, unless `lazy`: then it leaves the
    * tree at once and ends when its last user does. Fulfilled when it has ended; what was not in use has left the tree then,
    * but where another mount namespace has a copy it ends with that, or with this process.
    */

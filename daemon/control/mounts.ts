@@ -10,8 +10,12 @@ export const unmountTime = 20_000
 /** Users of a busy mount that a message names. */
 const mostNamed = 3
 
-/** Somebody uses it: who, as far as that is known. */
-export function mountBusy(mountpoint: string, { users }: { readonly users: readonly string[] }): Fault {
+/** Somebody uses it: who, as far as that is known, or what else is in the way. */
+export function mountBusy(
+  mountpoint: string,
+  { users, why }: { readonly users: readonly string[]; readonly why?: string },
+): Fault {
+  if (why !== undefined) return new Fault('MountBusy', `${mountpoint}: ${why}`)
   const by = users.length === 0 ? '' : ` by ${users.slice(0, mostNamed).join(', ')}`
   return new Fault('MountBusy', `${mountpoint} is in use${by}: end that, or say --force`)
 }

@@ -10,6 +10,7 @@ import type { Disk, DiskId } from '../../lib/disk.ts'
 import type { FaultCode } from '../../lib/errors.ts'
 import type { KeyringRecord } from '../../lib/auth/keyring.ts'
 import type { RosterRecord } from '../../lib/roster.ts'
+import type { MountIdentity } from '../../lib/standing-mount.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
 import type { S3Figures } from '../metrics/tally.ts'
 import type { ChangeRecord } from './change-record.ts'
@@ -38,6 +39,8 @@ export type MountReport =
   | { readonly state: 'mounting' | 'unmounted' }
   | {
       readonly state: 'mounted'
+      /** Who the mount is, wherever others move its mount point. */
+      readonly mount: MountIdentity
       readonly engine: string
       readonly passthrough: boolean
       readonly notes: readonly string[]
@@ -48,6 +51,8 @@ export type MountReport =
       readonly state: 'busy'
       /** Who uses it, as far as it can be seen: `bash (4711): /mnt/photos/in`. */
       readonly users: readonly string[]
+      /** One sentence where it is something else that keeps it. */
+      readonly why?: string
     }
 
 /** Asks a child for its figures, to be answered by `measured` with the same number. */
@@ -136,7 +141,11 @@ export type FromWorker =
   | { readonly type: 'reach'; readonly id: string; readonly diskId: DiskId }
 
 export type ToMount =
-  | (Start & { readonly mount: MountRecord })
+  | (Start & {
+      readonly mount: MountRecord
+      /** The mount of a process before this one, which may still be there. */
+      readonly previous?: MountIdentity
+    })
   /** Unmount and exit, or report `busy` and go on. */
   | { readonly type: 'unmount' }
   | Measure

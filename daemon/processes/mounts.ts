@@ -6,6 +6,7 @@ import type { Config } from '../../lib/config.ts'
 import type { DiskId } from '../../lib/disk.ts'
 import type { Log } from '../../lib/log.ts'
 import { removeMountpoint } from '../../lib/mountpoint.ts'
+import { describeMount, mountedUpon, unmountStanding, type MountIdentity } from '../../lib/standing-mount.ts'
 import { diskSource } from '../../mount/disk/source.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
 import { detachDead } from '../../mount/recover.ts'
@@ -20,6 +21,8 @@ interface Mount {
   readonly child: Child<FromMount, ToMount>
   readonly notices: MountNotices
   report: MountReport
+  /** The mount that it made last. */
+  identity: MountIdentity | undefined
   /** Somebody waits for the answer to `unmount`. */
   asked: ((answer: MountReport) => void) | undefined
 }
@@ -83,7 +86,7 @@ export class Mounts {
 
   /** Ends the disk's mount, unless somebody uses it and it isn't forced; a report says which. */
   unmount(id: DiskId, force: boolean): void {
-    this.#work = this.#work.then(() => (force ? this.#remove(id, 0) : this.#ask(id)))
+    this.#work = this.#work.then(() => (force ? this.#force(id) : this.#ask(id)))
   }
 
   /** Makes what stands what is wanted: one change after the other, the latest wish last. */
@@ -122,7 +125,10 @@ export class Mounts {
       // It is unmounted when its process is gone and its directory cleared, which `#remove` says.
       if (report.state === 'busy' || report.state === 'unmounted') return
       mount.report = report
-      if (report.state === 'mounted') mount.child.ready()
+      if (report.state === 'mounted') {
+        mount.identity = report.mount
+        mount.child.ready()
+      }
       if (report.state === 'failed') this.#log.error('mount.failed', { disk: id, error: report.error })
       this.#heard(id, report)
     }
@@ -133,7 +139,15 @@ export class Mounts {
       diskId: id,
       lockFd: this.#lockFd,
       log: this.#log,
-      started: () => child.say({ type: 'start', config: this.#config, mount: record }),
+      started: () => {
+        const previous = this.#mounts.get(id)?.identity
+        child.say({
+          type: 'start',
+          config: this.#config,
+          mount: record,
+          ...(previous === undefined ? {} : { previous }),
+        })
+      },
       hear: {
         mount: ({ report }) => hear(report),
         measured: ({ question, figures }) => this.#measured(id, question, figures),
@@ -156,9 +170,25 @@ export class Mounts {
       changed: this.#changed,
     })
     const notices = new MountNotices((message) => child.say(message))
-    this.#mounts.set(id, { record, child, notices, report: { state: 'mounting' }, asked: undefined })
+    this.#mounts.set(id, {
+      record,
+      child,
+      notices,
+      report: { state: 'mounting' },
+      identity: undefined,
+      asked: undefined,
+    })
     this.#heard(id, { state: 'mounting' })
     child.start()
+  }
+
+  /** What others have mounted on it or in it is theirs, and would go with it. */
+  async #force(id: DiskId): Promise<void> {
+    const { identity } = this.#mounts.get(id) ?? {}
+    const [upon] = identity === undefined ? [] : mountedUpon(identity)
+    if (upon === undefined) return this.#remove(id, 0)
+    const why = `${describeMount(upon)} is mounted there: unmount that first`
+    this.#heard(id, { state: 'busy', users: [], why })
   }
 
   async #ask(id: DiskId): Promise<void> {
@@ -180,9 +210,13 @@ export class Mounts {
     if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
     await mount.child.stop({ type: 'stop', drain }, drain)
     mount.notices.ended()
-    await this.#clear(mount.record)
+    const why = await this.#clear(mount.record, mount.identity)
     this.#mounts.delete(id)
-    this.#heard(id, { state: 'unmounted' })
+    if (why === undefined) this.#heard(id, { state: 'unmounted' })
+    else {
+      this.#heard(id, { state: 'failed', error: why })
+      this.#heard(id, { state: 'busy', users: [], why })
+    }
     this.#changed()
   }
 
@@ -190,14 +224,24 @@ export class Mounts {
     for (const record of records) if (!this.#mounts.has(record.disk.id)) await this.#clear(record)
   }
 
-  /** Takes away what is left of a mount whose process is gone: a dead mount where it was killed, our directory. */
-  async #clear({ disk, mountpoint }: MountRecord): Promise<void> {
+  /**
+   * Takes away what is left of a mount whose process is gone: a dead mount where it was killed, our directory. Answers
+   * why the mount still stands, if it does.
+   */
+  async #clear({ disk, mountpoint }: MountRecord, identity?: MountIdentity): Promise<string | undefined> {
+    try {
+      if (identity !== undefined) unmountStanding(identity, true)
+    } catch (error) {
+      this.#log.error('mount.stuck', { disk: disk.id, mountpoint, error })
+      return error instanceof Error ? error.message : String(error)
+    }
     try {
       await detachDead(mountpoint)
     } catch (error) {
       this.#log.debug('mount.kept', { disk: disk.id, mountpoint, error })
-      return
+      return undefined
     }
     if (disk.mountMade !== null) removeMountpoint(mountpoint, disk.mountMade)
+    return undefined
   }
 }

@@ -21,6 +21,22 @@ const CLONE_FILES = 0x400
 export const setfsuid = declare<[uid: number]>('int setfsuid(uint uid)')
 export const setfsgid = declare<[gid: number]>('int setfsgid(uint gid)')
 
+/**
+ * Runs `act`, synchronous, with another's rights over files where we are root, so that what it makes is his and made
+ * as he could make it himself.
+ */
+export function actingAs<T>(uid: number, gid: number, act: () => T): T {
+  if (uid === 0 || process.geteuid?.() !== 0) return act()
+  setfsgid(gid)
+  setfsuid(uid)
+  try {
+    return act()
+  } finally {
+    setfsuid(0)
+    setfsgid(process.getegid?.() ?? 0)
+  }
+}
+
 const syscallGroups = declare<[number, number, Uint8Array]>(
   'long syscall(long number, size_t count, void *groups)',
 )

@@ -1,12 +1,17 @@
 /**
- * Making and undoing the mount: mount(2) where we may, fusermount3 (its _FUSE_COMMFD protocol: it mounts and
- * sends the device's descriptor over a socket) where we are an ordinary user.
+ * Making the mount: mount(2) where we may, fusermount3 (its _FUSE_COMMFD protocol: it mounts and sends the device's
+ * descriptor over a socket) where we are an ordinary user. Either way on a descriptor of the directory, whose name
+ * others may change.
  */
 import { spawnSync } from 'node:child_process'
+import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { receiveDescriptor, socketPair } from '../../lib/sys/descriptor-passing.ts'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
+import { withMountpoint } from '../../lib/mountpoint.ts'
+import { identityOfNew, type MountIdentity } from '../../lib/standing-mount.ts'
 import { must } from '../../lib/sys/libc.ts'
-import { MNT, mount, MS, umount2, UMOUNT_NOFOLLOW } from '../../lib/sys/mount.ts'
+import { mount, MS } from '../../lib/sys/mount.ts'
+import { mountTable } from '../../lib/sys/mountinfo.ts'
 import { close } from '../../lib/sys/open.ts'
 import type { MountOptions } from '../engine.ts'
 import { openDevice } from './device.ts'
@@ -19,12 +24,29 @@ const isRoot = (): boolean => process.geteuid?.() === 0
 /** A comma would begin another option. */
 const plain = (text: string): string => text.replace(/[,\\\s]/g, '_')
 
-/** Mounts at `mountpoint`: the device's descriptor. Throws a SystemError, or an Error with fusermount3's own words. */
-export function attach(mountpoint: string, options: MountOptions): number {
-  return isRoot() ? attachByKernel(mountpoint, options) : attachByFusermount(mountpoint, options)
+export interface Attached {
+  /** The descriptor of /dev/fuse. */
+  readonly device: number
+  readonly mount: MountIdentity
 }
 
-function attachByKernel(mountpoint: string, options: MountOptions): number {
+/**
+ * Mounts at `mountpoint`, canonical. Throws a SystemError, a Fault where the directory isn't to be had or can't be
+ * trusted, or an Error with fusermount3's own words.
+ */
+export function attach(mountpoint: string, options: MountOptions): Attached {
+  const before = mountTable()
+  const by = isRoot() ? attachByKernel : attachByFusermount
+  const device = withMountpoint(mountpoint, (directory) => by(directory, mountpoint, options))
+  try {
+    return { device, mount: identityOfNew(before, mountpoint) }
+  } catch (thrown) {
+    close(device)
+    throw thrown
+  }
+}
+
+function attachByKernel(directory: number, mountpoint: string, options: MountOptions): number {
   const device = must(openDevice(), 'open', '/dev/fuse')
   const data = [
     `fd=${device}`,
@@ -35,7 +57,13 @@ function attachByKernel(mountpoint: string, options: MountOptions): number {
     ...(options.allowOther ? ['allow_other'] : []),
   ]
   const flags = MS.NOSUID | MS.NODEV | (options.readOnly ? MS.RDONLY : 0)
-  const result = mount(plain(options.source), mountpoint, `fuse.${SUBTYPE}`, flags, data.join(','))
+  const result = mount(
+    plain(options.source),
+    descriptorPath(directory),
+    `fuse.${SUBTYPE}`,
+    flags,
+    data.join(','),
+  )
   if (result < 0) {
     close(device)
     throw new SystemError(-result, 'mount', mountpoint)
@@ -43,7 +71,7 @@ function attachByKernel(mountpoint: string, options: MountOptions): number {
   return device
 }
 
-function attachByFusermount(mountpoint: string, options: MountOptions): number {
+function attachByFusermount(directory: number, _mountpoint: string, options: MountOptions): number {
   const pair = socketPair()
   if (typeof pair === 'number') throw new SystemError(-pair, 'socketpair')
   const [ours, theirs] = pair
@@ -51,7 +79,8 @@ function attachByFusermount(mountpoint: string, options: MountOptions): number {
     const list = [`fsname=${plain(options.source)}`, `subtype=${SUBTYPE}`, 'default_permissions']
     if (options.readOnly) list.push('ro')
     if (options.allowOther) list.push('allow_other')
-    const done = spawnSync('fusermount3', ['-o', list.join(','), '--', mountpoint], {
+    const done = spawnSync('fusermount3', ['-o', list.join(','), '--', '.'], {
+      cwd: descriptorPath(directory),
       env: { PATH: '/usr/local/bin:/usr/bin:/bin', _FUSE_COMMFD: '3' },
       stdio: ['ignore', 'ignore', 'pipe', theirs],
       encoding: 'utf8',
@@ -64,25 +93,5 @@ function attachByFusermount(mountpoint: string, options: MountOptions): number {
   } finally {
     close(ours)
     close(theirs)
-  }
-}
-
-/** Unmounts: throws a SystemError, EBUSY while somebody uses it; `lazy` never is. */
-export function detach(mountpoint: string, lazy: boolean): void {
-  if (isRoot()) {
-    must(umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT.DETACH : 0)), 'umount2', mountpoint)
-    return
-  }
-  const done = spawnSync('fusermount3', ['-u', ...(lazy ? ['-z'] : []), '--', mountpoint], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-  })
-  if (done.error) throw done.error
-  if (done.status !== 0) {
-    throw new SystemError(
-      /busy/i.test(done.stderr) ? errno.EBUSY : errno.EINVAL,
-      'fusermount3 -u',
-      mountpoint,
-    )
   }
 }

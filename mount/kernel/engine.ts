@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { unmountStanding, type MountIdentity } from '../../lib/standing-mount.ts'
 import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { close } from '../../lib/sys/open.ts'
 import { exitNow } from '../../lib/sys/process.ts'
 import { deviceRefusal } from '../device-refusal.ts'
 import type { DiskSource } from '../disk/source.ts'
 import type { Change, Engine, MountOptions, MountSession, MountStatistics } from '../engine.ts'
-import { attach, detach } from './attach.ts'
+import { attach, type Attached } from './attach.ts'
 import { Figures, USAGE } from './figures.ts'
 import { LaneThreads } from './lane-threads.ts'
 import { laneMemory } from './lanes.ts'
@@ -47,6 +48,7 @@ interface Question {
 class KernelSession implements MountSession {
   readonly engine = 'kernel'
   readonly mountpoint: string
+  readonly mount: MountIdentity
   readonly closed: Promise<void>
   readonly ready: Promise<void>
   notice: string | null = null
@@ -62,8 +64,9 @@ class KernelSession implements MountSession {
   #nextQuestion = 1
   readonly #questions = new Map<number, Question>()
 
-  constructor(device: number, disk: DiskSource, mountpoint: string, options: MountOptions) {
+  constructor({ device, mount }: Attached, disk: DiskSource, mountpoint: string, options: MountOptions) {
     this.mountpoint = mountpoint
+    this.mount = mount
     this.#device = device
     const isRoot = process.geteuid?.() === 0
     this.#passthrough = options.passthrough && isRoot
@@ -143,7 +146,7 @@ class KernelSession implements MountSession {
 
   unmount(lazy: boolean): Promise<void> {
     try {
-      detach(this.mountpoint, lazy)
+      unmountStanding(this.mount, lazy)
       // A copy of the mount in another mount namespace keeps it alive, which is nobody's use of this one.
       return lazy ? this.closed : Promise.race([this.closed, pause(patience, undefined, { ref: false })])
     } catch (thrown) {
@@ -228,15 +231,15 @@ function withResolvers<T = void>(): {
 async function start(disk: DiskSource, mountpoint: string, options: MountOptions): Promise<MountSession> {
   // Threads of libuv's pool inherit their creator's identity: they must be there before one changes it.
   await statfs('/')
-  const device = attach(mountpoint, options)
-  const session = new KernelSession(device, disk, mountpoint, options)
+  const attached = attach(mountpoint, options)
+  const session = new KernelSession(attached, disk, mountpoint, options)
   try {
     await session.ready
-    readFurtherAhead(mountpoint)
+    readFurtherAhead(attached.mount.device)
     return session
   } catch (thrown) {
     try {
-      detach(mountpoint, true)
+      unmountStanding(attached.mount, true)
     } catch {
       // It is gone already.
     }

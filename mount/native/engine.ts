@@ -3,20 +3,19 @@
  * kernel engine can't. docs/mount.md says what it does without.
  *
  * The package's addon needs libfuse.so.2 and has no path to it; the copy that it ships is loaded before it, so
- * that no system package is wanted. Unmounting is umount2(2) as root, since the package's own way is a shell
- * command; otherwise fusermount, which alone may do it.
+ * that no system package is wanted. Unmounting is done as for the other engine: the package's own way is a shell command.
  */
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { surroundings } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
-import { errno, SystemError } from '../../lib/sys/errno.ts'
-import { must, preload } from '../../lib/sys/libc.ts'
-import { MNT, umount2, UMOUNT_NOFOLLOW } from '../../lib/sys/mount.ts'
-import { isMounted } from '../../lib/sys/mountinfo.ts'
+import { withMountpoint } from '../../lib/mountpoint.ts'
+import { identityOfNew, standing, unmountStanding, type MountIdentity } from '../../lib/standing-mount.ts'
+import { descriptorPath } from '../../lib/sys/attributes.ts'
+import { errno } from '../../lib/sys/errno.ts'
+import { preload } from '../../lib/sys/libc.ts'
+import { mountTable } from '../../lib/sys/mountinfo.ts'
 import { deviceRefusal } from '../device-refusal.ts'
 import { openDiskFilesystem } from '../disk/filesystem.ts'
 import type { Engine, Feature, MountOptions, MountSession, MountStatistics } from '../engine.ts'
@@ -25,6 +24,7 @@ import { printLine } from '../kernel/print-line.ts'
 import { NativeOperations, type Signal } from './operations.ts'
 
 interface Fuse {
+  mnt: string
   /** Called by the package with (addon's own record, operation's number, …arguments). */
   _handlers: ((...args: unknown[]) => unknown)[]
   _fuseOptions: () => string
@@ -100,24 +100,44 @@ export const fuseNativeEngine: Engine = {
       }
       Object.assign(fuse, { [`_op_${name}`]: operation })
     }
+    const before = mountTable()
+    let mount: MountIdentity
     try {
-      await new Promise<void>((resolve, reject) => {
-        fuse.mount((error) => (error ? reject(error) : resolve()))
-      })
+      await mountHere(fuse, mountpoint)
+      mount = identityOfNew(before, mountpoint)
     } catch (error) {
       filesystem.close()
+      if (error instanceof Fault) throw error
       throw new Fault(
         'MountFailed',
         `${mountpoint}: ${error instanceof Error ? error.message : String(error)}`,
       )
     }
-    return new NativeSession(mountpoint, filesystem, operations, counts)
+    return new NativeSession(mountpoint, mount, filesystem, operations, counts)
   },
+}
+
+/**
+ * Mounts on the directory that `mountpoint` leads to, by its descriptor. The package takes a path alone, and so does
+ * the program that mounts for who isn't root: the working directory is the one that nobody can exchange.
+ */
+async function mountHere(fuse: Fuse, mountpoint: string): Promise<void> {
+  const away = process.cwd()
+  withMountpoint(mountpoint, (directory) => process.chdir(descriptorPath(directory)))
+  fuse.mnt = '.'
+  try {
+    await new Promise<void>((resolve, reject) => {
+      fuse.mount((error) => (error ? reject(error) : resolve()))
+    })
+  } finally {
+    process.chdir(away)
+  }
 }
 
 class NativeSession implements MountSession {
   readonly engine = 'fuse-native'
   readonly mountpoint: string
+  readonly mount: MountIdentity
   readonly closed: Promise<void>
   readonly notice = null
   readonly passthrough = false
@@ -128,11 +148,13 @@ class NativeSession implements MountSession {
 
   constructor(
     mountpoint: string,
+    mount: MountIdentity,
     filesystem: Filesystem,
     operations: NativeOperations,
     counts: Map<string, { count: number; nanoseconds: number }>,
   ) {
     this.mountpoint = mountpoint
+    this.mount = mount
     this.#filesystem = filesystem
     this.#operations = operations
     this.#counts = counts
@@ -140,7 +162,7 @@ class NativeSession implements MountSession {
     this.closed = new Promise((resolve) => {
       const timer = setInterval(() => this.#check(), 1000)
       this.#check = () => {
-        if (isMounted(mountpoint)) return
+        if (standing(mount) !== undefined) return
         clearInterval(timer)
         this.#check = () => undefined
         this.#operations.close()
@@ -151,17 +173,7 @@ class NativeSession implements MountSession {
   }
 
   async unmount(lazy: boolean): Promise<void> {
-    if (isRoot) {
-      must(umount2(this.mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT.DETACH : 0)), 'umount2', this.mountpoint)
-    } else {
-      const command = fusermount()
-      if (command === undefined) throw new Fault('Unsupported', 'fusermount is missing')
-      try {
-        await promisify(execFile)(command, lazy ? ['-uz', this.mountpoint] : ['-u', this.mountpoint])
-      } catch {
-        throw new SystemError(errno.EBUSY, 'fusermount', this.mountpoint)
-      }
-    }
+    unmountStanding(this.mount, lazy)
     this.#check()
   }
 

@@ -7,8 +7,11 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -17,7 +20,14 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { Client } from '../../daemon/cli/client.ts'
+import { MNT, mount, umount2 } from '../../lib/sys/mount.ts'
+import { mountTable } from '../../lib/sys/mountinfo.ts'
+import { close } from '../../lib/sys/open.ts'
+import { openDevice } from '../../mount/kernel/device.ts'
 import { startDaemon, twofold } from '../fixtures/daemon.ts'
 
 const [alice, bob] = [4001, 4002] as const
@@ -126,5 +136,292 @@ t.test('a state directory of somebody else', asRoot, async (t) => {
       t.equal(status, 4, args.join(' '))
     }
     t.equal(asked, 0)
+  })
+})
+
+const noFuse = existsSync('/dev/fuse') ? asRoot : { skip: 'needs /dev/fuse' }
+
+/** `twofold serve`, to be stopped. */
+function serve(state: string) {
+  const args = [
+    'NODE_OPTIONS=',
+    process.execPath,
+    twofold,
+    'serve',
+    '--state',
+    state,
+    '--listen',
+    '127.0.0.1:0',
+  ]
+  const child = spawn('/usr/bin/env', args, { stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  return {
+    async ready(control: Client): Promise<void> {
+      while ((await control.statusIfAny()) === undefined) {
+        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
+        await pause(50)
+      }
+    },
+    async stop(): Promise<void> {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+/** What is mounted on `path`, the uppermost last. */
+const mountsOn = (path: string) => mountTable().filter(({ mountpoint }) => mountpoint === path)
+
+/** A file system of root's own, which holds a file `root`. */
+function stranger(t: Test, path: string): void {
+  mkdirSync(path, { recursive: true })
+  t.equal(mount('stranger', path, 'tmpfs', 0, 'size=64k,mode=755'), 0)
+  writeFileSync(join(path, 'root'), "root's")
+  t.teardown(() => umount2(path, MNT.DETACH))
+}
+
+t.test('a mount point in a home', noFuse, async (t) => {
+  /** A daemon of root's with the disk `data`, and a home with a directory `w`. */
+  async function setting(t: Test, made = 'w/mnt') {
+    const top = scratch(t)
+    const place = home(top, alice)
+    mkdirSync(join(top, 'data'))
+    writeFileSync(join(top, 'data/file'), 'content')
+    sh(alice, `mkdir -p ${place}/${made}`)
+    const state = join(top, 'state')
+    const control = new Client(join(state, 'control.sock'))
+    let daemon = serve(state)
+    t.teardown(() => daemon.stop())
+    await daemon.ready(control)
+    const { diskId: id } = await control.ask('createDisk', {}, { root: join(top, 'data'), name: 'data' })
+    return {
+      top,
+      place,
+      control,
+      at: join(place, 'w/mnt'),
+      mountDisk: (mountpoint: string) => control.ask('mountDisk', { id }, { mountpoint }),
+      umount: (force = false) => control.ask('unmountDisk', { id }, { force }),
+      stop: () => daemon.stop(),
+      start: async () => {
+        daemon = serve(state)
+        await daemon.ready(control)
+      },
+      mountOf: async () => (await control.ask('showDisk', { id })).mount,
+    }
+  }
+  /** What the owner of `place` does so that `w/mnt` leads to `victim`. */
+  const swap = (place: string, victim: string) =>
+    sh(alice, `cd ${place} && mv w w2 && mkdir w && ln -s ${victim} w/mnt`)
+  const untouched = (t: Test, victim: string, mounts: number) => {
+    t.equal(mountsOn(victim).length, mounts, 'nothing is mounted over what the link leads to')
+    t.equal(readFileSync(join(victim, 'root'), 'utf8'), "root's")
+  }
+
+  t.test('that its owner turned into a link leads no mount away at the next start', async (t) => {
+    const { top, place, at, mountDisk, stop, start, mountOf } = await setting(t)
+    const victim = join(top, 'victim')
+    mkdirSync(victim)
+    writeFileSync(join(victim, 'root'), "root's")
+    await mountDisk(at)
+    t.equal(readFileSync(join(at, 'file'), 'utf8'), 'content')
+    await stop()
+    swap(place, victim)
+    await start()
+    while ((await mountOf())?.state === 'mounting') await pause(50)
+    untouched(t, victim, 0)
+    t.match(await mountOf(), {
+      state: 'failed',
+      error: /w\/mnt is a symbolic link of user 4001, so a mount point/,
+    })
+    sh(alice, `cd ${place} && rm -r w && mv w2 w`)
+    while ((await mountOf())?.state !== 'mounted') await pause(100)
+    t.equal(readFileSync(join(at, 'file'), 'utf8'), 'content', 'and it comes by itself when that is mended')
+  })
+
+  for (const force of [false, true])
+    t.test(`that its owner moved is unmounted where it is${force ? ', forced too' : ''}`, async (t) => {
+      const { top, place, at, mountDisk, umount } = await setting(t)
+      const victim = join(top, 'victim')
+      stranger(t, victim)
+      await mountDisk(at)
+      swap(place, victim)
+      t.equal(mountsOn(join(place, 'w2/mnt')).length, 1, 'it went along')
+      t.equal((await umount(force)).mount, null)
+      untouched(t, victim, 1)
+      t.equal(mountsOn(join(place, 'w2/mnt')).length, 0, 'what was said is so')
+    })
+
+  t.test('that its owner moved is left by a daemon that stops, and by one that was killed', async (t) => {
+    const { top, place, at, mountDisk, stop, start, mountOf, control } = await setting(t)
+    const victim = join(top, 'victim')
+    stranger(t, victim)
+    await mountDisk(at)
+    swap(place, victim)
+    const child = (await control.ask('status')).processes.find(({ role }) => role === 'mount')
+    process.kill(child?.pid ?? 0, 'SIGKILL')
+    while ((await mountOf())?.state !== 'failed' || mountsOn(join(place, 'w2/mnt')).length > 0)
+      await pause(50)
+    untouched(t, victim, 1)
+    sh(alice, `cd ${place} && rm -r w && mv w2 w`)
+    while ((await mountOf())?.state !== 'mounted') await pause(100)
+    swap(place, victim)
+    await stop()
+    untouched(t, victim, 1)
+    t.equal(mountsOn(join(place, 'w2/mnt')).length, 0)
+    sh(alice, `cd ${place} && rm -r w && mv w2 w`)
+    await start()
+    while ((await mountOf())?.state !== 'mounted') await pause(100)
+    t.equal(readFileSync(join(at, 'file'), 'utf8'), 'content')
+  })
+
+  t.test('that something else is mounted over is not unmounted, and that is named', async (t) => {
+    const { at, mountDisk, umount, mountOf, stop } = await setting(t)
+    await mountDisk(at)
+    stranger(t, at)
+    for (const force of [false, true])
+      await t.rejects(umount(force), {
+        code: 'MountBusy',
+        message: /mnt \(tmpfs, stranger\) is mounted .*unmount that first/,
+      })
+    t.equal(readFileSync(join(at, 'root'), 'utf8'), "root's")
+    t.equal(mountsOn(at).length, 2)
+    t.match(await mountOf(), { state: 'mounted' }, 'it goes on')
+    t.equal(umount2(at, 0), 0)
+    t.equal(readFileSync(join(at, 'file'), 'utf8'), 'content')
+    stranger(t, at)
+    await stop()
+    t.equal(readFileSync(join(at, 'root'), 'utf8'), "root's", 'nor at the end of the daemon')
+    t.equal(umount2(at, 0), 0)
+    while (mountsOn(at).length > 0) umount2(at, MNT.DETACH)
+  })
+
+  t.test('that something else is mounted in is not taken along by force', async (t) => {
+    const { top, at, mountDisk, umount } = await setting(t)
+    mkdirSync(join(top, 'data/sub'))
+    await mountDisk(at)
+    stranger(t, join(at, 'sub'))
+    for (const force of [false, true])
+      await t.rejects(umount(force), { code: 'MountBusy', message: /sub \(tmpfs, stranger\)/ })
+    t.equal(readFileSync(join(at, 'sub/root'), 'utf8'), "root's")
+    t.equal(umount2(join(at, 'sub'), 0), 0)
+    t.equal((await umount()).mount, null)
+  })
+
+  t.test('with a dead mount of another user is not cleared for him', async (t) => {
+    const { at, mountDisk } = await setting(t)
+    const device = openDevice()
+    const options = `fd=${device},rootmode=40000,user_id=${alice},group_id=${alice}`
+    t.equal(mount('twofold:data', at, 'fuse.twofold', 0, options), 0)
+    close(device)
+    t.teardown(() => umount2(at, MNT.DETACH))
+    await t.rejects(mountDisk(at), {
+      message: /mnt \(fuse\.twofold, twofold:data\) is a mount point already/,
+    })
+    t.equal(mountsOn(at).length, 1)
+  })
+
+  t.test('below a FUSE file system of its owner is refused without asking that', async (t) => {
+    const { place, mountDisk } = await setting(t)
+    const device = openDevice()
+    const options = `fd=${device},rootmode=40000,user_id=${alice},group_id=${alice},allow_other`
+    t.equal(mount('theirs', join(place, 'w'), 'fuse', 0, options), 0)
+    t.teardown(() => {
+      umount2(join(place, 'w'), MNT.DETACH)
+      close(device)
+    })
+    await t.rejects(mountDisk(join(place, 'w/mnt')), {
+      code: 'Untrusted',
+      message: /w is a FUSE file system of user 4001/,
+    })
+  })
+
+  t.test('is made as its owner could, is his, and is removed again', async (t) => {
+    const { place, mountDisk, umount } = await setting(t, 'w')
+    const at = join(place, 'w/deep/mnt')
+    await mountDisk(at)
+    t.equal(lstatSync(join(place, 'w/deep')).uid, alice)
+    t.equal(readFileSync(join(at, 'file'), 'utf8'), 'content')
+    await umount()
+    t.same(readdirSync(join(place, 'w')), [])
+    await mountDisk(at)
+    sh(alice, `cd ${place}/w && mv deep deep2 && mkdir -p deep/mnt`)
+    await umount()
+    t.equal(lstatSync(join(place, 'w/deep2/mnt')).uid, alice)
+    t.same(readdirSync(join(place, 'w/deep2')), ['mnt'], 'what is elsewhere now is left')
+  })
+
+  t.test('that anybody else could exchange is refused, with the remedy', async (t) => {
+    const { top, place, at, mountDisk } = await setting(t)
+    const refused = (message: RegExp) => t.rejects(mountDisk(at), { code: 'Untrusted', message })
+    chownSync(at, 0, 0)
+    await refused(
+      new RegExp(`${place} belongs to user ${alice}, .*: chown ${alice} "${at}", or name another`),
+    )
+    chownSync(at, bob, bob)
+    await refused(new RegExp(`${place} belongs to user ${alice}`))
+    chownSync(at, alice, alice)
+    chmodSync(join(place, 'w'), 0o775)
+    await refused(/w may be written by group 4001 \(mode 775\), .*: chmod g-w/)
+    chmodSync(join(place, 'w'), 0o757)
+    await refused(/w may be written by everybody/)
+    chmodSync(join(place, 'w'), 0o755)
+    chmodSync(top, 0o777)
+    await refused(new RegExp(`${top} may be written by everybody`))
+    chmodSync(top, 0o1777)
+    await mountDisk(at)
+    t.equal(readFileSync(join(at, 'file'), 'utf8'), 'content', 'a sticky directory is passed')
+  })
+
+  t.test('is not where a link of its owner leads', async (t) => {
+    const { top, place, mountDisk } = await setting(t)
+    mkdirSync(join(top, 'empty'))
+    sh(alice, `ln -s ${top}/empty ${place}/link; ln -s ${place}/w ${place}/short`)
+    await t.rejects(mountDisk(join(place, 'link')), {
+      code: 'Untrusted',
+      message: /link is a symbolic link of user/,
+    })
+    await t.rejects(mountDisk(join(place, 'link/new')), { code: 'Untrusted' })
+    await t.rejects(mountDisk(join(place, 'short/mnt')), { code: 'Untrusted' }, 'be it into his own')
+    t.same(readdirSync(join(top, 'empty')), [])
+  })
+
+  t.test('that is exchanged all the time leads nothing away', { timeout: 300_000 }, async (t) => {
+    const { top, place, at, mountDisk, umount } = await setting(t)
+    const victim = join(top, 'victim')
+    stranger(t, victim)
+    sh(alice, `mkdir ${place}/bait; ln -s ${victim} ${place}/bait/mnt; mkdir -p ${place}/other/mnt`)
+    const program = fileURLToPath(new URL('../fixtures/swapper.js', import.meta.url))
+    const pairs = [join(place, 'w'), join(place, 'bait'), join(place, 'w'), join(place, 'other')]
+    const swapper = spawn('/usr/bin/env', ['NODE_OPTIONS=', process.execPath, program, ...pairs], {
+      uid: alice,
+      gid: alice,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    let mounted = 0
+    for (let round = 0; round < 16; round++) {
+      try {
+        await mountDisk(at)
+        mounted++
+        await umount(round % 2 === 0)
+      } catch (error) {
+        t.match(error, {
+          code: /Untrusted|NotADirectory|AccessDenied|MountFailed|MountBusy|AlreadyMounted|NotMounted/,
+        })
+      }
+      untouched(t, victim, 1)
+      await umount(true).catch(() => undefined)
+    }
+    const ended = once(swapper, 'exit')
+    let swaps = ''
+    swapper.stdout.on('data', (bytes: Buffer) => (swaps += bytes.toString()))
+    swapper.stdin.end()
+    await ended
+    t.comment(`${mounted} mounts of 16 stood, among ${swaps.trim()} swaps`)
+    t.ok(Number(swaps) > 1000)
+    t.same(
+      mountTable().filter(({ mountpoint }) => mountpoint.startsWith(place)),
+      [],
+      'and none is left',
+    )
   })
 })

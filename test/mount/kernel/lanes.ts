@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { defaultMountOptions, type MountOptions } from '../../../mount/engine.ts'
-import { detach } from '../../../mount/kernel/attach.ts'
+import { MNT, umount2 } from '../../../lib/sys/mount.ts'
 import { kernelEngine } from '../../../mount/kernel/engine.ts'
 import { JobQueue } from '../../../mount/kernel/job-queue.ts'
 import { Job } from '../../../mount/kernel/job.ts'
@@ -43,7 +43,7 @@ async function onHeldDisk(t: Test, options: Partial<MountOptions>) {
     await release()
     await session.unmount(true)
     await Promise.race([session.closed, pause(3000)])
-    detach(disk, true)
+    umount2(disk, MNT.DETACH)
     if (slow.exitCode === null) await once(slow, 'exit')
   }
   /** Everything that concerns another file than `held` is answered. */
