@@ -20,8 +20,11 @@ import { put, remove, type Change, type Store } from './store/store.ts'
 import { errnoName, errnoOf } from './sys/errno.ts'
 import { mountsInside } from './sys/mountinfo.ts'
 import { removeTree } from './tree/remove.ts'
-import { identify } from './tree/root.ts'
-import { RootExaminer } from './tree/root-examiner.ts'
+import { identify, whyOffline } from './tree/root.ts'
+import { Examiner } from './examiner.ts'
+import { existingFile } from './tree/existing-file.ts'
+import { mayNotAnswer, anyPathMayNotAnswer } from './tree/may-not-answer.ts'
+import type { Key } from './tree/path.ts'
 
 export type Tags = Readonly<Record<string, string>>
 
@@ -35,7 +38,7 @@ export interface DiskWishes {
 export class Disks {
   readonly #store: Store
   readonly #places: Places
-  readonly #examiner = new RootExaminer()
+  readonly #examiner = new Examiner()
   /** In the order of their making. */
   readonly #disks: Map<string, Disk>
 
@@ -70,7 +73,7 @@ export class Disks {
     makeDirectories(dirname(root), 0o700)
     mkdirSync(root, { mode: 0o755 })
     try {
-      return await this.#save(this.#fresh(id, alias, 'managed', root, wishes))
+      return await this.#save(this.#fresh(id, alias, 'managed', root, identified(root), wishes))
     } catch (thrown) {
       rmdirSync(root)
       throw thrown
@@ -83,7 +86,8 @@ export class Disks {
    */
   async adopt(path: string, wishes: DiskWishes): Promise<Disk> {
     const alias = this.#freeAlias(wishes.alias ?? null)
-    return this.#save(this.#fresh(newDiskId(), alias, 'adopted', this.#adoptable(path), wishes))
+    const { root, identity } = await this.#adoptable(path)
+    return this.#save(this.#fresh(newDiskId(), alias, 'adopted', root, identity, wishes))
   }
 
   /** Throws AliasTaken, InvalidAlias. */
@@ -99,14 +103,14 @@ export class Disks {
 
   /** Gives an adopted disk the root at `path`, whoever that is now. Throws as `adopt` does. */
   async rebind(disk: Disk, path: string): Promise<Disk> {
-    if (disk.kind === 'managed' && canonicalDirectory(path) !== disk.root) {
+    if (disk.kind === 'managed' && (await this.#canonical(path)) !== disk.root) {
       throw new Fault(
         'RootConflict',
         `"${disk.alias ?? disk.id}" is a managed disk: its root stays ${disk.root}`,
       )
     }
-    const root = disk.kind === 'managed' ? disk.root : this.#adoptable(path, disk)
-    return this.#save({ ...disk, root, identity: identified(root) })
+    if (disk.kind === 'managed') return this.#save({ ...disk, identity: identified(disk.root) })
+    return this.#save({ ...disk, ...(await this.#adoptable(path, disk)) })
   }
 
   /**
@@ -168,7 +172,24 @@ export class Disks {
 
   /** One sentence when the disk's root can't be had as it was adopted, or undefined. */
   async offline(disk: Disk): Promise<string | undefined> {
-    return disk.letGo ? whyLetGo(disk) : (this.rootRefusal(disk) ?? this.#examiner.offline(disk))
+    if (disk.letGo) return whyLetGo(disk)
+    const refusal = this.rootRefusal(disk)
+    if (refusal !== undefined) return refusal
+    if (!mayNotAnswer(disk)) return whyOffline(disk)
+    try {
+      return (await this.#examiner.ask('whyOffline', disk.root, disk)) ?? undefined
+    } catch (thrown) {
+      if (thrown instanceof Fault) return thrown.message
+      return `its root could not be examined: ${String(thrown)}`
+    }
+  }
+
+  /** The key of a file that the disk has now. Throws NoSuchKey, DiskOffline. */
+  async existingFile(disk: Disk, path: string): Promise<Key> {
+    const reason = await this.offline(disk)
+    if (reason !== undefined) throw new Fault('DiskOffline', reason)
+    if (!mayNotAnswer(disk)) return existingFile(disk, path)
+    return this.#examiner.ask('existingFile', disk.root, { disk, path })
   }
 
   /** One sentence when the disk's root may no longer be one, or undefined. */
@@ -182,8 +203,15 @@ export class Disks {
     return mountpointConflict(disk.mountpoint, disk, this.#places, this.list())
   }
 
-  #adoptable(path: string, disk?: Disk): string {
-    const root = canonicalDirectory(path)
+  /** What the path leads to may not answer. */
+  async #canonical(path: string): Promise<string> {
+    return anyPathMayNotAnswer()
+      ? this.#examiner.ask('canonicalDirectory', path, path)
+      : canonicalDirectory(path)
+  }
+
+  async #adoptable(path: string, disk?: Disk): Promise<Pick<Disk, 'root' | 'identity'>> {
+    const root = await this.#canonical(path)
     const holder = this.list().find((other) => other.root === root && other.id !== disk?.id)
     if (holder !== undefined)
       throw new Fault(
@@ -193,8 +221,9 @@ export class Disks {
     const conflict = rootConflict(root, this.#places, this.list(), disk)
     if (conflict !== undefined)
       throw new Fault('RootConflict', `${conflict}: name a directory that is apart from it`)
+    if (anyPathMayNotAnswer()) return { root, identity: await this.#examiner.ask('identity', root, root) }
     requireReadable(root)
-    return root
+    return { root, identity: identified(root) }
   }
 
   #freeAlias(alias: string | null, disk?: Disk): Disk['alias'] {
@@ -207,14 +236,21 @@ export class Disks {
     return parsed
   }
 
-  #fresh(id: Disk['id'], alias: Disk['alias'], kind: Disk['kind'], root: string, wishes: DiskWishes): Disk {
+  #fresh(
+    id: Disk['id'],
+    alias: Disk['alias'],
+    kind: Disk['kind'],
+    root: string,
+    identity: Disk['identity'],
+    wishes: DiskWishes,
+  ): Disk {
     return {
       id,
       alias,
       account: 'default',
       kind,
       root,
-      identity: identified(root),
+      identity,
       settings: settings({ ...wishes.settings }, 'settings'),
       tags: wishes.tags ?? {},
       mountpoint: null,

@@ -19,6 +19,10 @@ export function mayNotAnswer(disk: Disk): boolean {
   return answer
 }
 
+/** Whether following some path, links and all, may not return. Where nothing is mounted that may not answer, nothing can lead there. */
+export const anyPathMayNotAnswer = (): boolean =>
+  currentMounts().some(({ mountpoint, type }) => mountpoint !== '/' && isRemoteName(type))
+
 function judge({ identity, root, settings, letGo }: Disk): boolean {
   // Nobody asks it.
   if (letGo) return false
