@@ -9,9 +9,9 @@ import type { Log } from '../lib/log.ts'
 import type { Roster } from '../lib/roster.ts'
 import { Directories } from '../lib/tree/directories.ts'
 import type { Roots } from '../lib/tree/roots.ts'
+import { Crowd, type CrowdLimits } from './http/crowd.ts'
 import { createListener, type Listener, type ListenerLimits } from './http/listener.ts'
 import type { Elsewhere } from './http/elsewhere.ts'
-import type { RequestLimit } from './http/pipeline.ts'
 import { logQuietly, recordRequests } from './http/record-requests.ts'
 import type { Tally } from './metrics/tally.ts'
 import { createPages, pagesPrefix } from './pages/pages.ts'
@@ -21,7 +21,8 @@ import { createS3Door } from './s3/door.ts'
 import { requestFields } from './s3/request-fields.ts'
 
 export type DoorsConfig = Omit<ListenerLimits, 'requestTimeout'> &
-  Pick<Config, 'domains' | 'maxRequests' | 'listingCacheBytes'>
+  CrowdLimits &
+  Pick<Config, 'domains' | 'listingCacheBytes'>
 
 export interface DoorsOptions {
   readonly roster: Roster
@@ -48,8 +49,8 @@ export function createDoors(options: DoorsOptions): Listener {
   const { domains } = config
   const directories = new Directories(config.listingCacheBytes)
   const record = passedOn === undefined ? recordRequests(log, tally) : logQuietly(log)
-  const limit: RequestLimit = { counter: tally, most: config.maxRequests }
-  const serving = { roster, keyring, roots, log, limit, record, elsewhere }
+  const crowd = new Crowd(passedOn === undefined ? config : { ...config, ...letInAlready }, tally)
+  const serving = { roster, keyring, roots, log, crowd, record, elsewhere }
   const s3 = createS3Door({ ...serving, directories, control, mounts, domains })
   const pages = createPages({ ...serving, fields: requestFields, beats: passedOn !== undefined })
   const listener = createListener(
@@ -69,6 +70,9 @@ export function createDoors(options: DoorsOptions): Listener {
   })
   return listener
 }
+
+/** What was passed on has found its place among its client's, and whoever passes it on waits for that one. */
+const letInAlready = { maxPerAddress: 100, maxPerKey: 100, maxPerLink: 100, leastRate: 0 }
 
 function isPage({ url, headers, httpVersion }: IncomingMessage, domains: readonly string[]): boolean {
   if (url?.startsWith(pagesPrefix) !== true) return false

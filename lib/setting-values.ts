@@ -2,6 +2,7 @@
  * The kinds of values that settings have: from what somebody wrote, text of a flag or of the environment, or JSON of
  * the file. Each throws InvalidSetting, which says what would do.
  */
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { Fault } from './errors.ts'
 
@@ -63,6 +64,22 @@ export const domainsSetting = (value: unknown): readonly string[] => {
     .map((one) => {
       if (typeof one === 'string' && one.length <= 253 && /^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(one)) return one
       throw refuse('a list of domain names')(value)
+    })
+}
+
+/** Addresses and networks, in text separated by commas. */
+export const networksSetting = (value: unknown): readonly string[] => {
+  const no = refuse('a list of addresses and networks, as 10.0.0.0/8')
+  const list: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [null]
+  return list
+    .map((one) => (typeof one === 'string' ? one.trim().toLowerCase() : one))
+    .filter((one) => one !== '')
+    .map((one) => {
+      const [address = '', bits, ...more] = typeof one === 'string' ? one.split('/') : []
+      const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+      const fits = bits === undefined ? most > 0 : /^\d{1,3}$/.test(bits) && Number(bits) <= most
+      if (typeof one !== 'string' || !fits || more.length > 0 || address.includes('%')) throw no(value)
+      return one
     })
 }
 

@@ -65,8 +65,10 @@ export async function listenForMetrics(
 function metricsServer(config: MetricsConfig, samples: () => Promise<readonly Sample[]>, log: Log): Listener {
   const service: Service = {
     log,
-    limit: null,
-    fields: ({ id }) => ({ 'X-Request-Id': id, ...ownOrigin }),
+    crowd: null,
+    counted: false,
+    always: ownOrigin,
+    fields: ({ id }) => ({ 'X-Request-Id': id }),
     failure: ({ status, message, headers }) =>
       textReply(status, 'text/plain; charset=utf-8', `${message}\n`, headers),
     record: ({ id, method, url }, status, _bytes, ms, reason) =>

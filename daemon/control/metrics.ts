@@ -76,6 +76,10 @@ function s3Samples(process: string, figures: S3Figures): Sample[] {
     samples.push({ name, suffix: '_count', labels, value: count })
   }
   samples.push(sample('twofold_s3_requests_in_flight', { process }, figures.inFlight))
+  for (const [why, count] of figures.refused)
+    samples.push(sample('twofold_s3_refused_total', { process, why }, count))
+  for (const [why, count] of figures.closed)
+    samples.push(sample('twofold_s3_connections_closed_total', { process, why }, count))
   samples.push(sample('twofold_s3_connections', { process }, figures.connections))
   return samples
 }

@@ -12,6 +12,7 @@ import { MSG, send } from '../../lib/sys/socket.ts'
 import { httpDate } from '../../lib/object/http-date.ts'
 import { idleSocket } from './idle-socket.ts'
 import type { Fields } from './reply.ts'
+import type { Visit } from './visit.ts'
 
 export class DirectResponse extends ServerResponse {
   /**
@@ -23,6 +24,8 @@ export class DirectResponse extends ServerResponse {
   expectation: 'none' | '100-continue' | 'other' = 'none'
   /** The disk that it is about, once that is known. */
   disk: string | undefined
+  /** The places that its request holds, if it was counted. */
+  visit: Visit | undefined
   #begun = false
 
   /** Whether a head was written, by us or by Node. */
@@ -31,18 +34,18 @@ export class DirectResponse extends ServerResponse {
   }
 
   /**
-   * The head as Node would write it; undefined where this answer is left to Node. The values of `ours` can't hold
-   * what a header must not.
+   * The head as Node would write it; undefined where this answer is left to Node. The values of `ours` and `always`
+   * can't hold what a header must not, and the latter are few.
    */
-  plainHead(status: number, ours: Fields, length: number, own: Fields): string | undefined {
+  plainHead(status: number, ours: Fields, always: Fields, length: number, own: Fields): string | undefined {
     if (this.keepAliveLine === undefined || !this.shouldKeepAlive || idleSocket(this) < 0) return undefined
     let head = statusLine(status)
     for (const name in ours) head += lineStart(name) + ours[name]!
-    head += lineStart('Content-Length') + length
+    head += linesOf(always) + lineStart('Content-Length') + length
     for (const name in own) {
       const value = own[name]!
-      // Node refuses it with an error of its own.
-      if (noHeaderHolds.test(value)) return undefined
+      // Node refuses it with an error of its own. A policy is one of ours, and long.
+      if (name !== 'Content-Security-Policy' && noHeaderHolds.test(value)) return undefined
       head += lineStart(name) + value
     }
     return head + ending(this.keepAliveLine)
@@ -105,6 +108,21 @@ function lineStart(name: string): string {
   let start = lineStarts.get(name)
   if (start === undefined) lineStarts.set(name, (start = flat(`\r\n${name}: `)))
   return start
+}
+
+const linesOfAll = new WeakMap<Fields, string>()
+
+function linesOf(fields: Fields): string {
+  let lines = linesOfAll.get(fields)
+  if (lines === undefined) {
+    lines = flat(
+      Object.entries(fields)
+        .map(([name, value]) => `\r\n${name}: ${value}`)
+        .join(''),
+    )
+    linesOfAll.set(fields, lines)
+  }
+  return lines
 }
 
 let endingOf = ''

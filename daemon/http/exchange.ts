@@ -4,6 +4,7 @@ import type { DirectResponse } from './direct-response.ts'
 import { RequestBody } from './request-body.ts'
 import { RequestHeaders } from './request-headers.ts'
 import { nextNumber, isRequestId, newRequestId } from './request-id.ts'
+import type { Visit } from './visit.ts'
 
 /** What an answer says of the request that it answers, known or not: the parser refuses some that never became one. */
 export interface Subject {
@@ -24,6 +25,8 @@ export class Exchange implements Subject {
   readonly number = nextNumber()
   id = newRequestId()
   resource = ''
+  /** Whose request it is, by address; '' until that is known, and on a unix socket. */
+  client = ''
   /** The name of what was asked to be done, in the log and the figures. */
   operation: string | undefined
   /** Whose key it is that signed. */
@@ -44,6 +47,11 @@ export class Exchange implements Subject {
 
   set disk(id: string | undefined) {
     this.response.disk = id
+  }
+
+  /** The places that it holds, if it is counted. */
+  get visit(): Visit | undefined {
+    return this.response.visit
   }
 
   /** Throws BadRequest when a field of one value comes twice. */

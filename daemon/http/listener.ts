@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Config } from '../../lib/config.ts'
+import { surplusConnections } from './connections.ts'
 import { DirectResponse } from './direct-response.ts'
 import { refuse } from './parser-refusal.ts'
 import type { Service } from './pipeline.ts'
@@ -41,7 +42,13 @@ export function createListener(limits: ListenerLimits, respond: Respond, refused
   server.timeout = limits.idleTimeout
   // One more than may be, so that too many are seen to be so.
   server.maxHeadersCount = mostHeaderLines + 1
-  server.maxConnections = limits.maxConnections
+  const { crowd } = refused
+  server.maxConnections = limits.maxConnections + (crowd === null ? 0 : surplusConnections)
+  if (crowd !== null) {
+    server.on('connection', (socket: Socket) => crowd.connections.add(socket))
+    server.on('drop', () => crowd.dropped())
+    server.on('close', () => crowd.close())
+  }
   const seconds = Math.floor(limits.keepAliveTimeout / 1000)
   const keepAliveLine = limits.keepAliveTimeout > 0 ? `Keep-Alive: timeout=${seconds}\r\n` : ''
   server.on('request', (request, response) => {

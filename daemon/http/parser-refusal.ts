@@ -29,6 +29,7 @@ export function refuse(error: Error & { code?: string }, socket: Socket, service
   const reply = service.failure(new Fault(codes[error.code ?? ''] ?? 'BadRequest'), subject)
   const fields: Fields = {
     ...service.fields(subject),
+    ...service.always,
     ...reply.fields,
     'Content-Length': String(reply.length),
     Connection: 'close',
@@ -47,6 +48,7 @@ export function refuse(error: Error & { code?: string }, socket: Socket, service
     id: subject.id,
     method: 'unparsed',
     url: '',
+    client: service.crowd?.connections.of(socket)?.peer ?? '',
     operation: undefined,
     user: undefined,
     disk: undefined,

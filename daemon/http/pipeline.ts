@@ -7,22 +7,21 @@ import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { DirectResponse } from './direct-response.ts'
+import type { Crowd } from './crowd.ts'
 import { Exchange, type Subject } from './exchange.ts'
 import type { Fields, Reply } from './reply.ts'
 import { sendReply } from './send-reply.ts'
 import { requireChunked } from './transfer-coding.ts'
 
-/** How many requests may be answered at one time. Services may share a counter. */
-export interface RequestLimit {
-  readonly counter: { inFlight: number }
-  readonly most: number
-}
-
 export interface Service {
   readonly log: Log
-  /** null: its requests are neither counted nor refused. */
-  readonly limit: RequestLimit | null
-  /** What each of its answers carries: the fields that name the request. */
+  /** Who lets requests in; services of one listener share it. null: nobody is counted or refused. */
+  readonly crowd: Crowd | null
+  /** false: its requests are answered however many there are. */
+  readonly counted: boolean
+  /** What each of its answers carries, whatever was asked. */
+  readonly always: Fields
+  /** The fields that name the request, which each answer carries too. */
   readonly fields: (subject: Subject) => Fields
   /** An error as this service says it. */
   readonly failure: (fault: Fault, subject: Subject) => Reply
@@ -34,7 +33,7 @@ export interface Service {
 }
 
 /** What is known of a request when it is over. */
-export type Recorded = Pick<Exchange, 'id' | 'method' | 'url' | 'operation' | 'user' | 'disk'>
+export type Recorded = Pick<Exchange, 'id' | 'method' | 'url' | 'client' | 'operation' | 'user' | 'disk'>
 
 /** Throws a Fault for what the client is told; anything else is a bug, and the client is told InternalError. */
 export type Handle = (exchange: Exchange) => Reply | Promise<Reply>
@@ -47,13 +46,11 @@ export async function respond(
   handle: Handle,
 ): Promise<void> {
   const started = performance.now()
-  const { limit } = service
   const exchange = new Exchange(request, response)
   let reply: Reply
-  if (limit !== null) limit.counter.inFlight++
   try {
     exchange.takeId()
-    if (limit !== null && limit.counter.inFlight > limit.most) throw new Fault('SlowDown')
+    service.crowd?.meet(exchange, service.counted)
     if (response.expectation === 'other') throw new Fault('ExpectationFailed')
     requireChunked(request)
     refuseServiceWorker(request)
@@ -68,13 +65,13 @@ export async function respond(
   if (exchange.method === 'HEAD' && typeof reply.body === 'string') reply = { ...reply, body: null }
   let bytes = 0
   try {
-    const sent = sendReply(exchange, service.fields(exchange), reply)
+    const sent = sendReply(exchange, service.fields(exchange), service.always, reply)
     bytes = typeof sent === 'number' ? sent : await sent
   } catch (thrown) {
     bug(thrown, service, exchange)
     response.destroy()
   }
-  if (limit !== null) limit.counter.inFlight--
+  exchange.visit?.leave()
   const ms = Math.round((performance.now() - started) * 1000) / 1000
   service.record(exchange, reply.status, bytes, ms)
 }

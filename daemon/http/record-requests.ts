@@ -11,7 +11,17 @@ export const logQuietly =
 
 export const recordRequests =
   (log: Log, tally: Tally): Service['record'] =>
-  ({ id, method, operation, user, disk }, status, bytes, ms, reason) => {
+  ({ id, method, client, operation, user, disk }, status, bytes, ms, reason) => {
     tally.count(disk, operation, status, bytes, ms)
-    log.info('request', { id, disk, user, operation: operation ?? method, status, bytes, ms, reason })
+    log.info('request', {
+      id,
+      client: client || undefined,
+      disk,
+      user,
+      operation: operation ?? method,
+      status,
+      bytes,
+      ms,
+      reason,
+    })
   }

@@ -45,11 +45,21 @@ export class RequestBody {
     this.#taken = true
     if (!this.present) return
     if (this.#response.expectation === '100-continue') this.#response.writeContinue()
+    let came = 0
+    let waiting = true
+    this.#response.visit?.watch(() => (waiting ? came : undefined))
     try {
       // Destroying the request would take the connection with it, and the answer.
-      for await (const piece of this.#request.iterator({ destroyOnReturn: false })) yield piece as Buffer
+      for await (const piece of this.#request.iterator({ destroyOnReturn: false })) {
+        came += (piece as Buffer).length
+        waiting = false
+        yield piece as Buffer
+        waiting = true
+      }
     } catch {
       throw new Fault('IncompleteBody')
+    } finally {
+      waiting = false
     }
   }
 

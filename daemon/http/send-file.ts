@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { close } from '../../lib/sys/open.ts'
 import { moveNow, readLater, readNow } from '../../lib/tree/read.ts'
 import type { DirectResponse } from './direct-response.ts'
-import { idleSocket } from './idle-socket.ts'
+import { heldBy, idleSocket } from './idle-socket.ts'
 import { giveBuffer, pieceFor, takeBuffer } from './buffers.ts'
 import type { FileBody } from './reply.ts'
 
@@ -63,19 +63,26 @@ function move(response: DirectResponse, { fd, offset, length }: FileBody, from: 
 async function transfer(response: DirectResponse, body: FileBody, from: number): Promise<number> {
   const { fd, offset, length } = body
   let sent = from
+  /** It is the disk that is waited for, not the client. */
+  let reading = false
   let settle: ((left: boolean) => void) | undefined
   const gone = () => settle?.(false)
   // The request's, since an answer whose turn hasn't come (pipelining) has no socket, and hears nothing of its end.
   const connection = response.req.socket
   connection.setMaxListeners(0)
   connection.once('close', gone)
+  response.visit?.watch(() => (reading ? undefined : sent - heldBy(connection)))
   try {
     for (let turn = from, before = 0; sent < length;) {
       // Where bytes can be moved, a piece only waits for the socket; where they can't, it carries them.
       const buffer = takeBuffer(sent > before ? waitingPiece : pieceFor(transfers.size + 1))
       const wanted = Math.min(length - sent, buffer.bytes.length)
       let read = readNow(fd, buffer, wanted, offset + sent)
-      if (read === 'wait') read = await readLater(fd, buffer, wanted, offset + sent)
+      if (read === 'wait') {
+        reading = true
+        read = await readLater(fd, buffer, wanted, offset + sent)
+        reading = false
+      }
       if (read <= 0 || response.destroyed || connection.destroyed) {
         response.destroy()
         return sent

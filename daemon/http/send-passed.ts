@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Exchange } from './exchange.ts'
+import { takenFrom } from './idle-socket.ts'
 import type { Fields, Reply } from './reply.ts'
 
 /**
@@ -25,6 +26,8 @@ export async function sendPassed(
     ...(asked.unread === 'none' ? {} : { Connection: 'close' }),
   })
   let bytes = 0
+  const connection = response.req.socket
+  response.visit?.watch(() => (response.writableLength > 0 ? takenFrom(connection) : undefined))
   body.on('data', (piece: Buffer) => (bytes += piece.length))
   try {
     await pipeline(body, response)

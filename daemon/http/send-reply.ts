@@ -1,7 +1,9 @@
 /** A reply becomes bytes on a socket. */
 import { close } from '../../lib/sys/open.ts'
 import { ioBuffer, readNow } from '../../lib/tree/read.ts'
+import type { DirectResponse } from './direct-response.ts'
 import type { Exchange } from './exchange.ts'
+import { takenFrom } from './idle-socket.ts'
 import { refuseBody } from './refuse-body.ts'
 import { isStream, type FileBody, type Fields, type Reply } from './reply.ts'
 import { sendFile } from './send-file.ts'
@@ -12,16 +14,18 @@ const memory = ioBuffer(16 * 1024)
 
 /**
  * Bytes of the body that were handed to the socket; a broken connection is an end too. Closes the descriptor of a
- * file, come what may. `named` are the fields that each answer carries. Where the request's body was not read to its
+ * file, come what may. `named` and `always` are the fields that each answer carries. Where the request's body was not read to its
  * end, the connection ends with this answer.
  */
 export function sendReply(
   asking: Exchange,
   named: Fields,
+  always: Fields,
   { status, fields, body, length }: Reply,
 ): number | Promise<number> {
   const { request, response, body: asked } = asking
-  if (body !== null && isStream(body)) return sendPassed(asking, named, { status, fields, body, length })
+  if (body !== null && isStream(body))
+    return sendPassed(asking, { ...named, ...always }, { status, fields, body, length })
   const file = typeof body === 'string' ? null : body
   // Its connection is gone, or the parser refused what came behind its head and was answered.
   if (response.destroyed || response.begun) {
@@ -30,7 +34,9 @@ export function sendReply(
   }
   const { unread } = asked
   const head =
-    unread === 'none' && length !== null ? response.plainHead(status, named, length, fields) : undefined
+    unread === 'none' && length !== null
+      ? response.plainHead(status, named, always, length, fields)
+      : undefined
   if (head !== undefined) {
     const size = compose(head, body, body === null ? 0 : length!)
     if (size > 0 && response.begin(memory.bytes, size, false)) {
@@ -44,6 +50,7 @@ export function sendReply(
   try {
     response.writeHead(status, {
       ...named,
+      ...always,
       ...(length === null ? none : { 'Content-Length': String(length) }),
       ...fields,
       ...(unread === 'none' ? none : { Connection: 'close' }),
@@ -56,7 +63,24 @@ export function sendReply(
   if (unread === 'coming') return refuseBody(request, response, typeof body === 'string' ? body : '')
   if (body === null) response.end()
   else response.end(body)
+  if (body !== null && (length ?? 0) > memory.bytes.length) return taken(response, length!)
   return body === null ? 0 : (length ?? 0)
+}
+
+/** A long text is memory until its client takes it, and a place as long. */
+function taken(response: DirectResponse, length: number): Promise<number> {
+  const connection = response.req.socket
+  response.visit?.watch(() => takenFrom(connection))
+  return new Promise((resolve) => {
+    const done = () => {
+      connection.off('close', done)
+      response.off('finish', done)
+      resolve(length)
+    }
+    connection.setMaxListeners(0)
+    connection.once('close', done)
+    response.once('finish', done)
+  })
 }
 
 const none: Fields = {}

@@ -54,6 +54,16 @@ export const metrics = {
     ['process'],
     'S3 requests and share links that are being answered.',
   ),
+  twofold_s3_refused_total: row(
+    'counter',
+    ['process', 'why'],
+    'Requests that got SlowDown (503): all places were taken (requests, connections), or too many by one client (address, key, link).',
+  ),
+  twofold_s3_connections_closed_total: row(
+    'counter',
+    ['process', 'why'],
+    'Connections closed to make room: idle ones for a new one (idle), slow ones while places were short (slow).',
+  ),
   twofold_s3_connections: row('gauge', ['process'], 'Open connections.'),
 
   twofold_disk_available: row(

@@ -1,5 +1,7 @@
 /** What an S3 worker has answered so far. Counting is three look-ups a request. */
 
+import { closings, refusals, type Closing, type Refusal } from './turned-away.ts'
+
 /** Upper bounds of the histogram's buckets, in seconds; one more holds all that took longer. */
 export const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] as const
 
@@ -19,6 +21,9 @@ export interface S3Figures {
     readonly buckets: readonly number[]
   }[]
   readonly inFlight: number
+  /** By why: requests that found no place, and connections that lost theirs. */
+  readonly refused: readonly (readonly [why: Refusal, count: number])[]
+  readonly closed: readonly (readonly [why: Closing, count: number])[]
   readonly connections: number
 }
 
@@ -34,6 +39,8 @@ interface Durations {
 export class Tally {
   readonly #requests = new Map<string, Map<string, Requests>>()
   readonly #durations = new Map<string, Durations>()
+  readonly #refused = new Map<Refusal, number>(refusals.map((why) => [why, 0]))
+  readonly #closed = new Map<Closing, number>(closings.map((why) => [why, 0]))
   inFlight = 0
 
   /** `disk` and `operation` as far as they came to be known; `bytes` of the body. */
@@ -55,6 +62,14 @@ export class Tally {
     durations.buckets[at] = (durations.buckets[at] ?? 0) + 1
   }
 
+  refused(why: Refusal): void {
+    this.#refused.set(why, this.#refused.get(why)! + 1)
+  }
+
+  closed(why: Closing): void {
+    this.#closed.set(why, this.#closed.get(why)! + 1)
+  }
+
   figures(connections: number): S3Figures {
     return {
       requests: [...this.#requests].flatMap(([disk, operations]) =>
@@ -71,6 +86,8 @@ export class Tally {
         buckets: [...buckets],
       })),
       inFlight: this.inFlight,
+      refused: [...this.#refused],
+      closed: [...this.#closed],
       connections,
     }
   }

@@ -31,6 +31,7 @@ export async function openShare(
   // The link's query counts for nothing: chats and mail programs add to it.
   const { path } = parseTarget(url, headers.get('host') ?? '')
   const share = verifyShare(keyring(), path, Date.now())
+  exchange.visit?.countFor('link', path)
   const disk = roster.disk(share.diskId)
   if (disk === undefined) throw new Fault('NoSuchDisk')
   exchange.disk = disk.id

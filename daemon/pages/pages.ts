@@ -2,19 +2,21 @@
 import { sharePrefix } from '../../lib/auth/share.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { anybodys } from '../http/anybodys.ts'
+import type { Crowd } from '../http/crowd.ts'
 import type { Subject } from '../http/exchange.ts'
 import type { Respond } from '../http/listener.ts'
-import { respond, type Handle, type RequestLimit, type Service } from '../http/pipeline.ts'
+import { respond, type Handle, type Service } from '../http/pipeline.ts'
 import { textReply, type Fields, type Reply } from '../http/reply.ts'
 import { errorPage } from './error-page.ts'
 import { openShare, type Sharing } from './open-share.ts'
 
 export interface PagesOptions extends Sharing {
   /** Shares count among S3's requests and are refused with them; a load balancer's question is neither. */
-  readonly limit: RequestLimit
+  readonly crowd: Crowd
   readonly log: Log
   readonly record: Service['record']
-  /** What each answer of the listener carries: by what fields it names its request, as S3's do, and what browsers are told. */
+  /** The fields by which an answer names its request, as S3's do. */
   readonly fields: (subject: Subject) => Fields
   /** Whether a worker may ask here if the disks answer. */
   readonly beats: boolean
@@ -33,11 +35,17 @@ interface Page {
 
 /** Serves `/-/…`. Each request is answered and logged once, the link's token never. */
 export function createPages(options: PagesOptions): Respond {
-  const { log, limit, record, fields } = options
-  const service: Service = { log, limit, record, fields, failure }
-  const uncounted: Service = { ...service, limit: null }
+  const { log, crowd, record, fields } = options
+  const service: Service = { log, crowd, counted: true, always: anybodys, record, fields, failure }
+  const uncounted: Service = { ...service, counted: false }
   const pages: readonly Page[] = [
-    { name: 'Health', isAt: (path) => path === '/-/health', counted: false, run: () => health },
+    {
+      name: 'Health',
+      isAt: (path) => path === '/-/health',
+      counted: false,
+      run: () => (crowd.full ? full : healthy),
+    },
+    { name: 'Live', isAt: (path) => path === '/-/live', counted: false, run: () => healthy },
     {
       name: 'Share',
       isAt: (path) => path.startsWith(sharePrefix),
@@ -68,7 +76,7 @@ const beat = ({ roster, roots }: Sharing): Page => ({
   counted: false,
   run: () => {
     for (const disk of roster.disks()) roots.of(disk).ask()
-    return health
+    return healthy
   },
 })
 
@@ -78,8 +86,13 @@ function readOnly(method: string): void {
   }
 }
 
-/** For load balancers: a worker that can answer this can serve. */
-const health = textReply(200, 'text/plain; charset=utf-8', 'ok\n', { 'Cache-Control': 'no-store' })
+/** For load balancers: a worker that can answer this can serve, and turns nobody away for want of places. */
+const healthy = textReply(200, 'text/plain; charset=utf-8', 'ok\n', { 'Cache-Control': 'no-store' })
+/** It has turned somebody away who alone would have been served. */
+const full = textReply(503, 'text/plain; charset=utf-8', 'full: requests are turned away\n', {
+  'Cache-Control': 'no-store',
+  'Retry-After': '5',
+})
 
 const failure = (fault: Fault, { id }: Subject): Reply =>
   textReply(fault.status, 'text/html; charset=utf-8', errorPage(fault, id), {

@@ -6,6 +6,7 @@ import { parseDiskId } from '../../lib/disk.ts'
 import { catalogue, type FaultCode } from '../../lib/errors.ts'
 import { brand, object, oneOf, text, whole, type Parse } from '../../lib/json-values.ts'
 import { bounds, type S3Figures } from '../metrics/tally.ts'
+import { closings, refusals } from '../metrics/turned-away.ts'
 import { mostChanges, parseChangeRecord } from './change-record.ts'
 import type { FromWorker } from './messages.ts'
 
@@ -29,6 +30,14 @@ const pair: Parse<readonly [number, number]> = (value, where) => {
   return [first, second]
 }
 
+const counts = <const T extends string>(names: readonly T[]): Parse<readonly (readonly [T, number])[]> => {
+  const name = oneOf(...names)
+  return list((value, where) => {
+    const [why, count] = list<unknown>((one) => one, 2)(value, where)
+    return [name(why, where), amount(count, where)]
+  }, names.length)
+}
+
 const faultCode = brand(
   (code) => (Object.hasOwn(catalogue, code) ? (code as FaultCode) : undefined),
   'a code of the catalogue',
@@ -48,6 +57,8 @@ const figures: Parse<S3Figures> = object({
     mostFigures,
   ),
   inFlight: amount,
+  refused: counts(refusals),
+  closed: counts(closings),
   connections: amount,
 })
 

@@ -6,10 +6,11 @@ import { requireEmptyPayload } from '../../lib/auth/sigv4-payload.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Roster } from '../../lib/roster.ts'
+import { anybodys } from '../http/anybodys.ts'
 import type { Elsewhere } from '../http/elsewhere.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Respond } from '../http/listener.ts'
-import { respond, type RequestLimit, type Service } from '../http/pipeline.ts'
+import { respond, type Service } from '../http/pipeline.ts'
 import { Query } from '../http/query.ts'
 import type { Reply } from '../http/reply.ts'
 import { parseTarget } from '../http/request-target.ts'
@@ -26,7 +27,7 @@ export interface S3DoorOptions extends Tools {
   /** In lower case: a bucket is also a name below each of them (virtual-host style). */
   readonly domains: readonly string[]
   readonly log: Log
-  readonly limit: RequestLimit
+  readonly crowd: Service['crowd']
   readonly record: Service['record']
   /** Where the requests of some disks are answered; undefined: here. */
   readonly elsewhere?: Elsewhere | undefined
@@ -38,9 +39,17 @@ export interface S3Door {
 }
 
 export function createS3Door(options: S3DoorOptions): S3Door {
-  const { roster, domains, log, limit, record, elsewhere } = options
+  const { roster, domains, log, crowd, record, elsewhere } = options
   const verifier = createVerifier(roster, options.keyring)
-  const service: Service = { log, limit, record, fields: requestFields, failure: errorReply }
+  const service: Service = {
+    log,
+    crowd,
+    counted: true,
+    always: anybodys,
+    fields: requestFields,
+    failure: errorReply,
+    record,
+  }
 
   function serve(exchange: Exchange): Reply | Promise<Reply> {
     const { method, url, headers } = exchange
@@ -53,6 +62,7 @@ export function createS3Door(options: S3DoorOptions): S3Door {
     if (!exchange.body.present) requireEmptyPayload(verified.payload)
     const { user } = verified
     exchange.user = user.accessKeyId
+    exchange.visit?.countFor('key', user.accessKeyId)
     exchange.disk = user.diskId
 
     const on = address.bucket === '' ? 'service' : address.key === '' ? 'bucket' : 'object'

@@ -1,8 +1,4 @@
-/**
- * What each answer of the S3 listener carries: how S3 names the request (x-amz-request-id, and x-amz-id-2 for what serves
- * it), and what browsers are to keep to. A page elsewhere may show a file, and one in a sandbox its own, so that any
- * origin may embed it; a type is what it says; and the address, in which there may be a signature, goes nowhere.
- */
+/** How S3 names a request in its answer's head: x-amz-request-id, and x-amz-id-2 for what serves it. */
 import { randomBytes } from 'node:crypto'
 import type { Subject } from '../http/exchange.ts'
 import type { Fields } from '../http/reply.ts'
@@ -15,8 +11,4 @@ export const hostId = ({ number }: Subject): string => `${host}${number.toString
 export const requestFields = (subject: Subject): Fields => ({
   'x-amz-request-id': subject.id,
   'x-amz-id-2': hostId(subject),
-  Server: 'Twofold',
-  'Cross-Origin-Resource-Policy': 'cross-origin',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
 })

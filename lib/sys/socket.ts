@@ -5,6 +5,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { declare } from './libc.ts'
 import { errno } from './errno.ts'
+import { ioctl } from './ioctl.ts'
 import { close } from './open.ts'
 
 /** sys/socket.h, asm-generic/socket.h, netinet/in.h. */
@@ -42,6 +43,14 @@ const sendto = declare<
 export const send = declare<[fd: number, data: Uint8Array, length: number, flags: number]>(
   'long send(int fd, const void *data, size_t length, int flags)',
 )
+
+/** linux/sockios.h */
+const SIOCOUTQ = 0x5411
+const queued = Buffer.alloc(4)
+
+/** Bytes that a TCP socket holds until the other end has them (tcp(7), SIOCOUTQ); 0 where that can't be told. */
+export const bytesHeld = (fd: number): number =>
+  ioctl(fd, SIOCOUTQ, queued) === 0 ? queued.readInt32LE(0) : 0
 
 const int32 = (value: number) => {
   const bytes = Buffer.alloc(4)

@@ -13,7 +13,9 @@ import { exchange } from '../../fixtures/raw-http.ts'
 
 const service: Service = {
   log: createLog({ level: 'error', format: 'json' }),
-  limit: null,
+  crowd: null,
+  counted: false,
+  always: {},
   fields: ({ id }) => ({ 'x-request-id': id }),
   failure: (fault) => textReply(fault.status, 'text/plain', fault.code),
   record: () => {},

@@ -41,7 +41,7 @@ const server = createDoors({
   ...alone,
   log,
   tally,
-  config: { ...doorsConfig, maxRequests: 3 },
+  config: { ...doorsConfig, maxRequests: 3, maxPerAddress: 100, maxPerLink: 100 },
 })
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 t.teardown(() => {
@@ -204,10 +204,16 @@ t.test('shares are bounded as S3 requests are, the health check is not', async (
   t.equal(refused.headers.get('retry-after'), '1')
   t.match(await refused.text(), /SlowDown/)
   t.equal((await fetch(`${origin}/-/none`)).status, 503)
-  t.equal((await fetch(`${origin}/-/health`)).status, 200)
+  const health = await fetch(`${origin}/-/health`)
+  t.equal(health.status, 503, 'it is asked, and says that others are turned away')
+  t.equal(await health.text(), 'full: requests are turned away\n')
+  t.equal((await fetch(`${origin}/-/live`)).status, 200)
   await Promise.all(held.map(({ body }) => body?.cancel()))
   while (tally.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 10))
   t.equal((await fetch(link('cat.png'))).status, 200)
+  // Some seconds later.
+  while ((await fetch(`${origin}/-/health`)).status !== 200)
+    await new Promise((resolve) => setTimeout(resolve, 50))
 })
 
 t.test('an answer whose turn never comes holds neither a descriptor nor a place', async (t) => {
