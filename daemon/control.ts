@@ -29,6 +29,7 @@ import { createControlServer } from './control/server.ts'
 import type { Listener } from './http/listener.ts'
 import type { FromControl, MountRecord, ToControl } from './processes/messages.ts'
 import type { ProcessView } from './processes/process-view.ts'
+import { managedRoots } from './processes/worker-confinement.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
 const mounts = new MountStates()
@@ -51,6 +52,8 @@ servePrimary<ToControl, FromControl>('control', {
     // The primary starts another, which reads what is stored.
     store = await Store.open(join(state, 'level'), () => void setTimeout(() => process.exit(1), 100))
     const places = { state, mounts: canonicalPlace(config.mounts) }
+    // It stands before the first worker starts, which may read what is in it when it starts and nothing else.
+    makeDirectories(managedRoots(state), 0o700)
     const disks = await Disks.load(store, places)
     const users = await Users.load(store)
     const snapshot: Snapshot = () => ({

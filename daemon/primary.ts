@@ -18,6 +18,8 @@ import { DiskProcesses } from './processes/disk-processes.ts'
 import { feedWatchdog, notify } from './processes/notify.ts'
 import { QuestionPasser } from './processes/pass-questions.ts'
 import { mountName } from './processes/process-view.ts'
+import { diskConfinement } from './processes/worker-confinement.ts'
+import { workerUser } from './processes/worker-user.ts'
 import { lockState, type StateLock } from './processes/state-lock.ts'
 import { Workers } from './processes/workers.ts'
 
@@ -143,7 +145,9 @@ class Supervisor implements Primary {
       },
       changed: () => this.#changed(),
     })
+    const user = workerUser(config.workerUser)
     this.#disks = new DiskProcesses({
+      confinement: (disk) => diskConfinement(user, disk),
       config,
       log,
       listen: socket.address,
@@ -155,6 +159,7 @@ class Supervisor implements Primary {
       log,
       listen: socket.address,
       socketFd: socket.fd,
+      user,
       lockFd: lock.fd,
       ready: () => this.#checkUp(),
       published: (version) =>
@@ -169,6 +174,7 @@ class Supervisor implements Primary {
         this.#questions.workerEnded(process)
         return this.#crashed('worker', how)
       },
+      left: (process) => this.#questions.workerEnded(process),
       changed: () => this.#changed(),
     })
     this.#questions = new QuestionPasser({

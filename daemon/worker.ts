@@ -3,6 +3,7 @@
  * published. It opens no store and goes on serving when control is away.
  */
 import type { IncomingMessage } from 'node:http'
+import { Server } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Keyring } from '../lib/auth/keyring.ts'
 import { Roster } from '../lib/roster.ts'
@@ -21,7 +22,7 @@ import { FarDisks, versionField } from './far-disks.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
 const roster = new Roster()
-const roots = new Roots()
+const roots = new Roots(({ id }) => say({ type: 'refused', diskId: id }))
 const tally = new Tally()
 let keyring: Keyring | undefined
 let server: Listener | undefined
@@ -63,6 +64,27 @@ function caughtUp(request: IncomingMessage): Promise<void> | undefined {
   const wanted = Number(request.headers[versionField] ?? 0)
   if (!(wanted > version)) return undefined
   return new Promise((resolve) => early.push({ version: wanted, resolve }))
+}
+
+let closed: Promise<void> | undefined
+/**
+ * From now on new connections go to other workers, and each that is open ends with its next answer, however busy its
+ * client keeps it. Resolves when the last has ended. Node's own `close` of an HTTP server would end idle ones at once,
+ * under a request that may be on its way.
+ */
+function refuseConnections(door: Listener): Promise<void> {
+  closed ??= new Promise((resolve) => {
+    Server.prototype.close.call(door, () => resolve())
+    door.prependListener('request', (_request, response) => (response.shouldKeepAlive = false))
+  })
+  return closed
+}
+
+/** Ends this process when its last connection has ended, whenever that is. */
+function retire(): void {
+  if (server === undefined) return process.exit(0)
+  void refuseConnections(server).then(() => process.exit(0))
+  say({ type: 'retired' })
 }
 
 servePrimary<ToWorker, FromWorker>('worker', {
@@ -109,6 +131,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
     answer: (message) => control.heard(message),
     told: (message) => mounts.heard(message),
     reached: (message) => reacher.heard(message),
+    retire,
     measure: ({ question }) =>
       server?.getConnections((_error, connections = 0) => {
         say({ type: 'measured', question, figures: tally.figures(connections) })
@@ -119,9 +142,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
     const door = server
     if (door === undefined) return
     far?.close()
-    const closed = new Promise<void>((resolve) => door.close(() => resolve()))
-    // A connection ends with the request that it is at, however busy its client keeps it.
-    door.prependListener('request', (_request, response) => (response.shouldKeepAlive = false))
+    const closed = refuseConnections(door)
     const idle = setInterval(() => door.closeIdleConnections(), 50)
     const timer = setTimeout(() => door.closeAllConnections(), drain)
     await closed

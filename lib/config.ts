@@ -20,6 +20,7 @@ import {
   pathSetting,
   switchSetting,
   urlSetting,
+  userSetting,
   wholeSetting,
 } from './setting-values.ts'
 import { ourFile } from './trusted-path.ts'
@@ -161,6 +162,15 @@ export const settings = {
     parse: wholeSetting(1, 64),
     default: 2,
     doc: 'S3 worker processes that share the listening socket.',
+  }),
+  workerUser: setting<string | null>({
+    flag: 'worker-user',
+    env: 'TWOFOLD_WORKER_USER',
+    key: 'workerUser',
+    parse: userSetting,
+    default: null,
+    defaultText: 'the account twofold-s3, or else 61010',
+    doc: "Whom the S3 workers of root's daemon run as: an account of /etc/passwd, or UID[:GID]. Nothing else should.",
   }),
   engine: setting<'auto' | 'kernel' | 'fuse-native'>({
     flag: 'engine',

@@ -97,3 +97,11 @@ export const urlSetting = (value: unknown): string => {
   }
   return parsed.href.replace(/\/+$/, '')
 }
+
+/** The name of an account, or `UID`, or `UID:GID`. That it exists is for who takes it on to see. */
+export const userSetting = (value: unknown): string => {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && /^(?:[A-Za-z_][A-Za-z0-9_.-]{0,31}|\d{1,9}(?::\d{1,9})?)$/.test(text))
+    return text
+  throw refuse('an account, or UID[:GID]')(value)
+}

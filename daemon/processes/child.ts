@@ -52,6 +52,8 @@ export interface ChildOptions<In extends { readonly type: string }> {
   readonly check?: (message: unknown) => In
   /** It ended without being asked to. Answer false to leave it so. */
   readonly crashed?: (how: string) => boolean
+  /** It ended as it was asked to. */
+  readonly left?: () => void
   /** Something of `view` changed. */
   readonly changed: () => void
 }
@@ -104,6 +106,16 @@ export class Child<In extends { readonly type: string }, Out> {
 
   kill(): void {
     this.#process?.kill('SIGKILL')
+  }
+
+  /** Says `farewell`, and leaves it the time that it takes to end. */
+  retire(farewell: Out): void {
+    this.#wanted = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#process === undefined) return this.#options.left?.()
+    this.#become('stopping')
+    this.#say?.(farewell)
   }
 
   /**
@@ -165,7 +177,7 @@ export class Child<In extends { readonly type: string }, Out> {
       this.#process = undefined
       this.#say = undefined
       this.#become('down')
-      if (!this.#wanted) return
+      if (!this.#wanted) return this.#options.left?.()
       log.error('child.crashed', { role, pid: child.pid, how })
       if (this.#options.crashed?.(how) === false) {
         this.#wanted = false

@@ -7,11 +7,12 @@
  * neither the state's lock nor the S3 socket, and no other is started in its place while it lives.
  */
 import type { Config } from '../../lib/config.ts'
-import type { DiskId } from '../../lib/disk.ts'
+import type { Disk, DiskId } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import { Child, type ChildOptions } from './child.ts'
+import type { Confinement } from './confinement.ts'
 import { DiskSockets } from './disk-sockets.ts'
 import { parseFromWorker } from './from-worker.ts'
 import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
@@ -23,6 +24,8 @@ const most = 64
 /** Milliseconds without a worker that asks for it, after which one is ended. */
 const idleTime = 4 * reachedFor
 
+/** Milliseconds that one lives at least, though its domain keep its root from it. */
+const renewTime = 5_000
 /** Milliseconds for one to end by itself: one whose disk hangs doesn't. */
 const endTime = 1_000
 
@@ -31,13 +34,21 @@ interface DiskProcess {
   readonly socketFd: number
   /** When a worker last asked for it, performance.now(). */
   asked: number
+  /** When its process started, by the same clock. */
+  startedAt: number
+  /** What its domain was made for. */
+  readonly binding: string
   /** The version that it is being told of; 0: none. */
   telling: number
   applied: number
   isLeaving: boolean
 }
 
-export interface DiskProcessesOptions extends Pick<ChildOptions<FromWorker>, 'confinement' | 'lockFd'> {
+const bindingOf = ({ root, identity }: Disk): string => JSON.stringify([root, identity])
+
+export interface DiskProcessesOptions extends Pick<ChildOptions<FromWorker>, 'lockFd'> {
+  /** What the process of a disk is reduced to, asked at each start. */
+  readonly confinement: (disk: Disk) => Confinement
   readonly config: Config
   readonly log: Log
   readonly listen: ListenAddress
@@ -67,9 +78,9 @@ export class DiskProcesses {
   /** Has them serve by these records, each as soon as it hears; a disk that is gone, or let go of, takes its process along. */
   apply(doors: DoorRecord): void {
     this.#doors = doors
-    const live = new Set(doors.roster.disks.filter(({ letGo }) => !letGo).map(({ id }) => id))
     for (const [id, one] of this.#processes) {
-      if (live.has(id)) this.#tell(id, one)
+      const disk = doors.roster.disks.find((each) => each.id === id)
+      if (disk !== undefined && !disk.letGo && bindingOf(disk) === one.binding) this.#tell(id, one)
       else void this.#end(id, one)
     }
   }
@@ -86,9 +97,9 @@ export class DiskProcesses {
       one.asked = performance.now()
       return !one.isLeaving
     }
-    const isKnown = this.#doors?.roster.disks.some(({ id, letGo }) => id === diskId && !letGo) === true
-    if (!isKnown || this.#isStopping || this.#processes.size >= most) return false
-    this.#start(diskId)
+    const disk = this.#doors?.roster.disks.find(({ id, letGo }) => id === diskId && !letGo)
+    if (disk === undefined || this.#isStopping || this.#processes.size >= most) return false
+    this.#start(disk)
     return true
   }
 
@@ -99,7 +110,8 @@ export class DiskProcesses {
     await this.settled()
   }
 
-  #start(diskId: DiskId): void {
+  #start(disk: Disk): void {
+    const diskId = disk.id
     const { config, log, listen, lockFd, confinement, changed } = this.#options
     const socketFd = this.#sockets.open(diskId)
     const child: Child<FromWorker, ToWorker> = new Child<FromWorker, ToWorker>({
@@ -110,7 +122,10 @@ export class DiskProcesses {
       lockFd,
       diskId,
       log,
-      ...(confinement === undefined ? {} : { confinement }),
+      confinement: () => {
+        one.startedAt = performance.now()
+        return confinement(this.#doors?.roster.disks.find(({ id }) => id === diskId) ?? disk)
+      },
       check: parseFromWorker,
       started: () => {
         const doors = this.#recordsOf(diskId)
@@ -132,6 +147,11 @@ export class DiskProcesses {
         ask: () => {},
         changed: () => {},
         reach: () => {},
+        retired: () => {},
+        // The next one's domain has the root that has come since.
+        refused: () => {
+          if (performance.now() - one.startedAt > renewTime) void this.#end(diskId, one)
+        },
       },
       crashed: () => {
         one.telling = 0
@@ -148,6 +168,8 @@ export class DiskProcesses {
       child,
       socketFd,
       asked: performance.now(),
+      startedAt: -Infinity,
+      binding: bindingOf(disk),
       telling: 0,
       applied: 0,
       isLeaving: false,

@@ -70,6 +70,8 @@ const parsers: { readonly [T in FromWorker['type']]: Parse<Extract<FromWorker, {
   ask: object({ type: oneOf('ask'), id, name: text(1, 64), question: text(1, longestQuestion) }),
   changed: object({ type: oneOf('changed'), id, changes: list(parseChangeRecord, mostChanges) }),
   reach: object({ type: oneOf('reach'), id, diskId: brand(parseDiskId, 'the id of a disk') }),
+  retired: object({ type: oneOf('retired') }),
+  refused: object({ type: oneOf('refused'), diskId: brand(parseDiskId, 'the id of a disk') }),
 }
 
 /** Throws for what is no message of a worker's. */

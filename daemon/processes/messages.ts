@@ -126,6 +126,8 @@ export type ToWorker =
   | { readonly type: 'told'; readonly id: string }
   /** Whether the disk has a process that requests may be passed on to. */
   | { readonly type: 'reached'; readonly id: string; readonly isThere: boolean }
+  /** Accept no more connections, and exit when the last one has ended; `retired` answers the first half. */
+  | { readonly type: 'retire' }
   | Stop
 
 export type FromWorker =
@@ -139,6 +141,10 @@ export type FromWorker =
   | { readonly type: 'changed'; readonly id: string; readonly changes: readonly ChangeRecord[] }
   /** Requests for this disk are to be passed on: `reached` answers it. */
   | { readonly type: 'reach'; readonly id: string; readonly diskId: DiskId }
+  /** No connection that begins from now on comes to it. */
+  | { readonly type: 'retired' }
+  /** The disk's root is there, and its domain keeps it from reading it: the domain was made before the root came. */
+  | { readonly type: 'refused'; readonly diskId: DiskId }
 
 export type ToMount =
   | (Start & {

@@ -1,33 +1,41 @@
 /**
  * The S3 workers. Here they are started, given what they serve by, replaced when they don't take it in time,
  * and stopped.
+ *
+ * What a worker may read is settled before it starts (confinement.ts). So when a disk is added, bound anew, or its
+ * file system was mounted again, each worker gets a successor: when that is ready, the older one accepts no more
+ * and ends with the last of its connections.
  */
 import type { Config } from '../../lib/config.ts'
 import type { DiskId } from '../../lib/disk.ts'
-import { Fault } from '../../lib/errors.ts'
+import type { Fault } from '../../lib/errors.ts'
 import type { ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import type { S3Figures } from '../metrics/tally.ts'
 import type { ChangeRecord } from './change-record.ts'
-import { Child } from './child.ts'
-import { parseFromWorker } from './from-worker.ts'
-import type { Answer, DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import type { ProcessUser } from './confinement.ts'
+import type { Answer, DoorRecord, FromWorker } from './messages.ts'
 import { workerName, type ProcessName, type ProcessView } from './process-view.ts'
+import { bootTime, S3Worker } from './s3-worker.ts'
+import { reachOf, workerConfinement, workerReads } from './worker-confinement.ts'
 
-/** Milliseconds that a live worker may take to say that it serves by the latest records before it is replaced. */
-const applyTime = 5_000
-/** The same for one that is still starting: on a busy machine that alone takes seconds. */
-const bootTime = 60_000
-/** Messages of changes that one worker may have under way; a sound one has one (tell-mounts.ts). */
-const mostTelling = 16
+/** Of one worker, predecessors that may be ending at one time; the oldest gets its drain time when one more would. */
+const mostLeaving = 4
+/** Milliseconds between two successions because of roots that came back: doubled each time, forgotten after a while. */
+const firstPause = 1_000
+const longestPause = 300_000
 
-interface Worker {
-  readonly child: Child<FromWorker, ToWorker>
-  /** The version that it serves by; 0: none yet. */
-  applied: number
-  overdue: NodeJS.Timeout | undefined
-  /** Of its changes, those that mounts are being told of. */
-  telling: number
+/** A worker's place: who serves there, who is to, and who did. */
+interface Place {
+  readonly index: number
+  current: S3Worker
+  next: S3Worker | undefined
+  /** Oldest first. */
+  readonly leaving: S3Worker[]
+  /** Runs while `next` may be waited for. */
+  patience: NodeJS.Timeout | undefined
+  /** `next` takes too long: nobody waits for it, and what `current` can't read is unavailable. */
+  isLate: boolean
 }
 
 export interface WorkersOptions {
@@ -38,9 +46,11 @@ export interface WorkersOptions {
   readonly socketFd: number
   /** The lock's, which they inherit. */
   readonly lockFd: number
+  /** Whom they run as; null for whoever we are. */
+  readonly user: ProcessUser | null
   /** One of them does its work. */
   readonly ready: () => void
-  /** Every worker that runs serves by this version or by a later one. */
+  /** Every worker that runs serves by this version or by a later one, and who accepts can read all of its disks. */
   readonly published: (version: number) => void
   readonly asked: (process: ProcessName, question: Extract<FromWorker, { type: 'ask' }>) => void
   /** Has the mounts told of changes; resolves when they have been. */
@@ -52,132 +62,192 @@ export interface WorkersOptions {
   readonly failed: (fault: Fault) => void
   /** One ended without being asked to. Answer false to leave it so. */
   readonly crashed: (process: ProcessName, how: string) => boolean
+  /** One ended as it was asked to: nothing that was its is waited for. */
+  readonly left: (process: ProcessName) => void
   /** Something of `views` changed. */
   readonly changed: () => void
 }
 
 export class Workers {
   readonly #options: WorkersOptions
-  readonly #workers: readonly Worker[]
+  readonly #places: readonly Place[]
+  #made = 0
   #doors: DoorRecord | undefined
+  #stopping = false
+  /** When, by the clock of `performance`, the last succession for a root that came back was, and the pause after it. */
+  #renewedAt = -Infinity
+  #pause = firstPause
+  #renewal: NodeJS.Timeout | undefined
 
   constructor(options: WorkersOptions) {
     this.#options = options
-    this.#workers = Array.from({ length: options.config.workers }, (_, i) => this.#worker(workerName(i)))
+    this.#places = Array.from({ length: options.config.workers }, (_, index) => {
+      const place: Omit<Place, 'current'> = {
+        index,
+        next: undefined,
+        leaving: [],
+        patience: undefined,
+        isLate: false,
+      }
+      return Object.assign(place, { current: this.#worker(() => this.#places[index], workerName(index)) })
+    })
   }
 
   get views(): readonly ProcessView[] {
-    return this.#workers.map(({ child }) => child.view)
+    return this.#all.map(({ view }) => view)
   }
 
   get areReady(): boolean {
-    return this.#workers.every(({ child }) => child.view.state === 'ready')
+    return this.#places.every(({ current }) => current.view.state === 'ready')
   }
 
   /** Has them serve by these records; the first ones start them. */
   apply(doors: DoorRecord): void {
     this.#doors = doors
-    for (const worker of this.#workers) {
-      if (!worker.child.running) worker.child.start()
-      else {
-        worker.child.say({ type: 'doors', doors })
-        this.#expect(worker)
-      }
-    }
+    for (const worker of this.#all) worker.apply(doors)
+    this.#renew()
     this.#checkPublished()
   }
 
   /** Asks each one that does its work for its figures: who was asked. */
   measure(question: number): ProcessName[] {
-    const ready = this.#workers.filter(({ child }) => child.view.state === 'ready')
-    for (const { child } of ready) child.say({ type: 'measure', question })
-    return ready.map(({ child }) => child.view.name)
+    const asked = this.#all.filter(({ view: { state } }) => state === 'ready' || state === 'stopping')
+    for (const worker of asked) worker.say({ type: 'measure', question })
+    return asked.map(({ view }) => view.name)
   }
 
   answer(process: ProcessName, id: string, answer: Answer): void {
-    const asker = this.#workers.find(({ child }) => child.view.name === process)
-    asker?.child.say({ type: 'answer', id, answer })
+    this.#all.find((worker) => worker.id === process)?.answer(id, answer)
   }
 
   async stop(drain: number): Promise<void> {
-    for (const worker of this.#workers) clearTimeout(worker.overdue)
-    await Promise.all(this.#workers.map(({ child }) => child.stop({ type: 'stop', drain }, drain)))
+    this.#stopping = true
+    clearTimeout(this.#renewal)
+    for (const { patience } of this.#places) clearTimeout(patience)
+    await Promise.all(this.#all.map((worker) => worker.stop(drain)))
   }
 
-  #worker(name: ProcessName): Worker {
-    const { config, log, listen, socketFd, lockFd, changed } = this.#options
-    const child: Child<FromWorker, ToWorker> = new Child<FromWorker, ToWorker>({
-      role: 'worker',
-      name,
-      module: 'worker.js',
-      fd: socketFd,
-      lockFd,
+  get #all(): S3Worker[] {
+    return this.#places.flatMap(({ current, next, leaving }) => [
+      current,
+      ...(next === undefined ? [] : [next]),
+      ...leaving,
+    ])
+  }
+
+  #worker(placeOf: () => Place | undefined, name: ProcessName): S3Worker {
+    const { config, log, listen, socketFd, lockFd, user, tell, reach, failed, changed } = this.#options
+    const id = `worker/${++this.#made}`
+    const worker: S3Worker = new S3Worker(id, name, {
+      config,
       log,
-      check: parseFromWorker,
-      started: () => {
-        worker.applied = 0
-        if (this.#doors === undefined) return
-        child.say({ type: 'start', config, doors: this.#doors, listen })
-        this.#expect(worker)
-      },
-      hear: {
-        ready: () => {
-          child.ready()
-          this.#options.ready()
-        },
-        failed: ({ code, message }) => this.#options.failed(new Fault(code, message)),
-        applied: ({ version }) => {
-          worker.applied = version
-          if (version >= (this.#doors?.version ?? 0)) clearTimeout(worker.overdue)
-          this.#checkPublished()
-        },
-        measured: ({ question, figures }) => this.#options.measured(name, question, figures),
-        ask: (message) => this.#options.asked(name, message),
-        changed: ({ id, changes }) => void this.#tell(worker, id, changes),
-        reach: ({ id, diskId }) => child.say({ type: 'reached', id, isThere: this.#options.reach(diskId) }),
-      },
-      crashed: (how) => {
-        clearTimeout(worker.overdue)
-        const again = this.#options.crashed(name, how)
-        this.#checkPublished()
-        return again
-      },
+      listen,
+      socketFd,
+      lockFd,
+      tell,
+      reach,
+      failed,
       changed,
+      confinement: () => workerConfinement(user, this.#reads),
+      doors: () => {
+        if (this.#doors === undefined) throw new Error('a worker starts by the first records')
+        return this.#doors
+      },
+      ready: () => {
+        const place = placeOf()
+        if (place?.next === worker) this.#succeed(place, worker)
+        this.#options.ready()
+      },
+      moved: () => this.#checkPublished(),
+      asked: (message) => this.#options.asked(id, message),
+      measured: (question, figures) => this.#options.measured(worker.view.name, question, figures),
+      refused: (diskId) => {
+        if (placeOf()?.current === worker) this.#refused(worker, diskId)
+      },
+      crashed: (how) => this.#options.crashed(id, how),
+      left: () => {
+        const leaving = placeOf()?.leaving
+        const at = leaving?.indexOf(worker) ?? -1
+        if (at >= 0) leaving?.splice(at, 1)
+        this.#options.left(id)
+      },
     })
-    const worker: Worker = { child, applied: 0, overdue: undefined, telling: 0 }
     return worker
   }
 
-  async #tell(worker: Worker, id: string, changes: readonly ChangeRecord[]): Promise<void> {
-    if (worker.telling >= mostTelling) {
-      this.#options.log.error('child.nonsense', {
-        role: 'worker',
-        pid: worker.child.view.pid,
-        error: 'too many changes',
-      })
-      return
-    }
-    worker.telling++
-    await this.#options.tell(changes)
-    worker.telling--
-    worker.child.say({ type: 'told', id })
+  get #reads() {
+    return workerReads(this.#options.config.state, this.#doors?.roster.disks ?? [])
   }
 
-  /** A worker that doesn't take the records in time may be serving somebody who was revoked: it is replaced. */
-  #expect(worker: Worker): void {
-    clearTimeout(worker.overdue)
-    const { state, pid } = worker.child.view
-    const milliseconds = state === 'ready' ? applyTime : bootTime
-    worker.overdue = setTimeout(() => {
-      this.#options.log.error('worker.unresponsive', { pid, milliseconds })
-      worker.child.kill()
-    }, milliseconds)
+  /** Has a successor started where the newest worker of a place can't read all disks. */
+  #renew(): void {
+    if (this.#stopping) return
+    for (const place of this.#places) {
+      const { current, index } = place
+      // One that is down reads what there is to read when it comes back; one that is to come has its turn first.
+      if (place.next !== undefined || !current.running || current.covers(this.#reads)) continue
+      place.next = this.#worker(() => place, `${workerName(index)}-next`)
+      place.next.start()
+      place.patience = setTimeout(() => {
+        place.isLate = true
+        this.#options.log.warn('worker.late', { worker: workerName(index), milliseconds: bootTime })
+        this.#checkPublished()
+      }, bootTime)
+    }
+  }
+
+  #succeed(place: Place, next: S3Worker): void {
+    const { current, leaving } = place
+    clearTimeout(place.patience)
+    place.isLate = false
+    place.current = next
+    place.next = undefined
+    leaving.push(current)
+    current.name = `${current.view.name}-leaving-${current.id.slice('worker/'.length)}`
+    next.name = workerName(place.index)
+    current.retire()
+    const { config, log } = this.#options
+    const oldest = leaving[0]
+    if (leaving.length > mostLeaving && oldest !== undefined) {
+      log.warn('worker.cut', {
+        pid: oldest.view.pid,
+        reason: `${mostLeaving} others of its place are ending`,
+      })
+      void oldest.stop(config.drainTimeout)
+    }
+    this.#renew()
+  }
+
+  /** The root is there, and the domain of those who serve was made when something else was there, or nothing. */
+  #refused(worker: S3Worker, diskId: DiskId): void {
+    const disk = this.#doors?.roster.disks.find(({ id }) => id === diskId)
+    const reach = disk === undefined ? undefined : reachOf(this.#options.config.state, disk)
+    // A successor is under way where it isn't covered; and who takes a worker over may say anything.
+    if (reach === undefined || !worker.covers([reach]) || this.#renewal !== undefined) return
+    const now = performance.now()
+    if (now - this.#renewedAt > 2 * longestPause) this.#pause = firstPause
+    const wait = Math.max(0, this.#renewedAt + this.#pause - now)
+    this.#renewal = setTimeout(() => {
+      this.#renewal = undefined
+      this.#renewedAt = performance.now()
+      this.#pause = Math.min(this.#pause * 2, longestPause)
+      this.#options.log.info('worker.renewed', { disk: diskId, reason: 'its root came back' })
+      for (const { current, next } of this.#places) for (const one of [current, next]) one?.lost(reach)
+      this.#renew()
+    }, wait)
   }
 
   #checkPublished(): void {
     const version = this.#doors?.version
     if (version === undefined) return
-    const all = this.#workers.every(({ child, applied }) => !child.running || applied >= version)
+    const reads = this.#reads
+    const isThere = (worker: S3Worker, { isLate }: Place) =>
+      !worker.running || (worker.hasApplied(version) && (!worker.accepts || isLate || worker.covers(reads)))
+    const all = this.#places.every((place) =>
+      [place.current, ...(place.next === undefined ? [] : [place.next]), ...place.leaving].every((worker) =>
+        isThere(worker, place),
+      ),
+    )
     if (all) this.#options.published(version)
   }
 }

@@ -19,6 +19,8 @@ export interface MountInfo {
   readonly readOnly: boolean
   /** Whose server answers for it, where it is FUSE. */
   readonly fuseUser: number | undefined
+  /** That user's group, where the server lets nobody in but its own user and group; undefined where it does. */
+  readonly fuseGroupAlone: number | undefined
 }
 
 const unescape = (field: string) =>
@@ -36,6 +38,8 @@ export function mountTable(text = readFileSync('/proc/self/mountinfo', 'latin1')
       const [before = '', after = ''] = line.split(' - ')
       const [id, parent, device = '', root = '', mountpoint = '', options = ''] = before.split(' ')
       const [type = '', source = '', superOptions = ''] = after.split(' ')
+      const group = /(?:^|,)group_id=(\d+)/.exec(superOptions)?.[1]
+      const isOpen = superOptions.split(',').includes('allow_other')
       const user = /^fuse/.test(type) ? /(?:^|,)user_id=(\d+)/.exec(superOptions)?.[1] : undefined
       return {
         id: Number(id),
@@ -47,6 +51,7 @@ export function mountTable(text = readFileSync('/proc/self/mountinfo', 'latin1')
         source: unescape(source),
         readOnly: options.split(',').includes('ro'),
         fuseUser: user === undefined ? undefined : Number(user),
+        fuseGroupAlone: user === undefined || isOpen ? undefined : Number(group ?? 0),
       }
     })
 }

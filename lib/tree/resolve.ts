@@ -6,6 +6,7 @@
  * held first without being opened, and opened when it is seen to be a regular one. Nothing here goes by a path that
  * could lead out of the root, to where nobody answers, before openat2 says that it doesn't.
  */
+import { isRefusedByDomain } from '../sys/access.ts'
 import { errno } from '../sys/errno.ts'
 import { close, O, openat2, reopen, RESOLVE } from '../sys/open.ts'
 import { S, statFd, type Stat } from '../sys/stat.ts'
@@ -34,7 +35,7 @@ export function resolve(root: Root, key: Key): Opened | Refusal {
   const held = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : O.PATH, beneath)
   if (held === -errno.ELOOP && root.settings.symlinks !== 'deny')
     return answer(openThroughLinks(root, key), directory)
-  const found = directory ? answer(held, true) : opened(held)
+  const found = directory ? answer(held, true) : opened(root, held)
   if (typeof found === 'string' || found.stat.mntId === root.stat?.mntId) return found
   // It lies on a file system mounted inside, which may fold case.
   close(found.fd)
@@ -42,11 +43,13 @@ export function resolve(root: Root, key: Key): Opened | Refusal {
 }
 
 /** The regular file that `held` is, open for reading. Closes `held`. */
-function opened(held: number): Opened | Refusal {
+function opened(root: Root, held: number): Opened | Refusal {
   if (held < 0) return refusal(-held)
   const stat = statFd(held)
   const fd = typeof stat === 'number' ? stat : isRegular(stat) ? reopen(held, openFlags) : -errno.ENXIO
+  const isRefused = isRefusedByDomain(fd, held)
   close(held)
+  if (isRefused) return root.isRefused()
   return fd < 0 || typeof stat === 'number' ? refusal(-fd) : { fd, stat }
 }
 

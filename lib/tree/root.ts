@@ -6,6 +6,7 @@
  */
 import type { Disk, DiskSettings, RootIdentity } from '../disk.ts'
 import { Fault } from '../errors.ts'
+import { isRefusedByDomain } from '../sys/access.ts'
 import { errnoName, SystemError } from '../sys/errno.ts'
 import { fileHandle, remoteTypes } from '../sys/filesystem.ts'
 import { cstring, must, type CString } from '../sys/libc.ts'
@@ -22,25 +23,33 @@ interface Bound {
   readonly remote: boolean
 }
 
+/** Hears of a disk that the domain of this process keeps from it. */
+export type Refused = (disk: Disk) => void
+
 export class Root {
   readonly disk: Disk
   readonly #path: CString
+  readonly #refused: Refused
   #bound: Bound | undefined
   #closed = false
   #mountsSeen = -1
   #mountsInside = false
 
-  private constructor(disk: Disk, bound: Bound) {
+  private constructor(disk: Disk, bound: Bound, refused: Refused) {
     this.disk = disk
+    this.#refused = refused
     this.#path = cstring(Buffer.from(disk.root))
     this.#bound = bound
   }
 
-  /** Throws DiskOffline when the disk's path doesn't lead to the root that the disk remembers. */
-  static open(disk: Disk): Root {
-    const bound = bind(disk)
+  /**
+   * Throws DiskOffline when the disk's path doesn't lead to the root that the disk remembers. `refused` is called
+   * where it does and the process's domain forbids to read there.
+   */
+  static open(disk: Disk, refused: Refused = () => {}): Root {
+    const bound = bind(disk, refused)
     if (typeof bound === 'string') throw new Fault('DiskOffline', bound)
-    return new Root(disk, bound)
+    return new Root(disk, bound, refused)
   }
 
   /** An O_PATH descriptor for system calls made at once (`check` may replace it); -1 while offline. */
@@ -103,7 +112,7 @@ export class Root {
       this.#release()
     }
     if (this.#closed) return false
-    const again = bind(this.disk)
+    const again = bind(this.disk, this.#refused)
     if (typeof again === 'string') return false
     this.#bound = again
     return true
@@ -112,6 +121,12 @@ export class Root {
   /** Asks the file system itself, whatever the kernel remembers of it. Returns when it has answered. */
   ask(): void {
     if (this.check()) statAt(this.fd, '', AT_EMPTY_PATH | AT_STATX_FORCE_SYNC)
+  }
+
+  /** Something in it is there, and the process's domain forbids to read it: the answer for who asked. */
+  isRefused(): 'DiskOffline' {
+    this.#refused(this.disk)
+    return 'DiskOffline'
   }
 
   close(): void {
@@ -134,7 +149,7 @@ export function whyOffline(disk: Disk): string | undefined {
 }
 
 /** Opens the disk's root, or says why that isn't to be had. */
-function bind(disk: Disk): Bound | string {
+function bind(disk: Disk, refused: Refused = () => {}): Bound | string {
   const fd = openat2(AT_FDCWD, disk.root, O.PATH | O.DIRECTORY)
   if (fd < 0) return `${disk.root}: ${errnoName(-fd)}`
   const stat = statFd(fd)
@@ -147,6 +162,13 @@ function bind(disk: Disk): Bound | string {
   if (!isSameRoot(now, disk.identity)) {
     close(fd)
     return `${disk.root} is not the directory that became this disk (is its file system mounted?)`
+  }
+  const listing = openat2(fd, '.', O.RDONLY | O.DIRECTORY)
+  if (listing >= 0) close(listing)
+  else if (isRefusedByDomain(listing, fd)) {
+    close(fd)
+    refused(disk)
+    return `${disk.root} has come back, and who serves it must be started again: a moment`
   }
   return {
     fd,

@@ -1,7 +1,7 @@
 /** The opened roots of a process: one for each disk that it was asked for. */
 import type { Disk, DiskId } from '../disk.ts'
 import { Fault } from '../errors.ts'
-import { Root } from './root.ts'
+import { Root, type Refused } from './root.ts'
 
 interface Kept {
   /** The record last asked with: asking with it again needs no comparison. */
@@ -11,7 +11,13 @@ interface Kept {
 }
 
 export class Roots {
+  readonly #refused: Refused
   #kept = new Map<DiskId, Kept>()
+
+  /** `refused` hears of disks whose roots are there and that this process's domain keeps from it. */
+  constructor(refused: Refused = () => {}) {
+    this.#refused = refused
+  }
 
   /** The disk's root, reopened when its record says something new of it. Throws DiskOffline. */
   of(disk: Disk): Root {
@@ -23,7 +29,7 @@ export class Roots {
       kept.record = disk
       return kept.root
     }
-    const root = Root.open(disk)
+    const root = Root.open(disk, this.#refused)
     kept?.root.close()
     this.#kept.set(disk.id, { record: disk, bindings, root })
     return root

@@ -76,7 +76,7 @@ async function withHungDisk(t: Test, name: string, args: readonly string[] = [])
   mkdirSync(root)
   const hung = await hungFilesystem(hosted, root)
   const daemon = await startDaemon(data, {
-    args: ['--no-mount', '--listen', '127.0.0.1:0', '--answer-timeout', '1s', ...args],
+    args: ['--no-mount', '--listen', '127.0.0.1:0', '--answer-timeout', '3s', ...args],
   })
   t.teardown(async () => {
     await daemon.stop().finally(() => hung.end())

@@ -43,7 +43,7 @@ async function start(t: Test, args: NonNullable<DaemonOptions['args']>) {
   const daemon = await startDaemon(join(place, 'data'), {
     state: join(place, 'state'),
     args: ['--listen', '127.0.0.1:0', ...args],
-    env: { NODE_OPTIONS: `--import ${preload}`, TAKEN_OVER: join(place, 'voices') },
+    env: { NODE_OPTIONS: `--import ${preload}`, NODE_TAKEN_OVER: join(place, 'voices') },
   })
   t.teardown(() => daemon.stop())
   const control = new Client(join(daemon.state, 'control.sock'))
@@ -179,11 +179,13 @@ t.test('a question', async (t) => {
 })
 
 t.test('a change', { skip: noFuse }, async (t) => {
-  const { place, data, daemon, control, worker } = await start(t, ['--attribute-timeout', '10m'])
+  const { place, data, daemon, control } = await start(t, ['--attribute-timeout', '10m'])
   const mountpoint = daemon.mountpoint ?? ''
   const inner = await control.ask('createDisk', {}, { name: 'inner', root: join(data, 'inner') })
   const innerMount = join(place, 'inner-mount')
   await control.ask('mountDisk', { id: inner.diskId }, { mountpoint: innerMount })
+  // A new disk means new workers.
+  const worker = await voiceOf(t, control, place)
 
   let size = 1
   /** Changes a file behind the kernels' backs: what is then to be told. */

@@ -1,5 +1,6 @@
 /** What the machine grants every process, and what a busy daemon wants of it. */
 import { readFileSync } from 'node:fs'
+import { landlockAbi, landlockGaps } from '../../../lib/sys/landlock.ts'
 import type { Finding } from './check.ts'
 
 /** Connections, open objects and directories in use at their default limits, with room. */
@@ -8,7 +9,7 @@ const wantedFiles = 16_384
 const wantedWatches = 65_536
 
 export function machineFindings(): Finding[] {
-  return [node(), openFiles(), watches()]
+  return [node(), openFiles(), watches(), landlock()]
 }
 
 function node(): Finding {
@@ -51,5 +52,19 @@ function watches(): Finding {
       about,
       says: 'this machine has none: listings read a changed directory anew',
     }
+  }
+}
+
+function landlock(): Finding {
+  const about = 'Landlock'
+  const abi = landlockAbi()
+  const gaps = landlockGaps(abi)
+  if (gaps.length === 0)
+    return { level: 'good', about, says: `ABI ${abi}: S3 workers reach the disks and nothing else` }
+  return {
+    level: 'limited',
+    about,
+    says: `${abi === 0 ? 'this kernel has none, or has it switched off' : `ABI ${abi}`}: whoever takes an S3 worker over isn't kept from ${gaps.join(', ')}`,
+    remedy: `Linux 6.12 or later${abi === 0 ? ', with "landlock" among the boot parameter lsm=' : ''}`,
   }
 }

@@ -1,0 +1,47 @@
+/** What the processes that serve S3 are reduced to: reading the disks that they serve. */
+import { join } from 'node:path'
+import type { Disk } from '../../lib/disk.ts'
+import { currentMounts } from '../../lib/sys/mount-watch.ts'
+import { mayNotAnswer } from '../../lib/tree/may-not-answer.ts'
+import type { Confinement, ProcessUser, Reach } from './confinement.ts'
+
+/** All managed disks lie in it, so that a new one needs no new worker. */
+export const managedRoots = (state: string): string => join(state, 'disks')
+
+/** What must be open to a worker that is to serve `disk`. */
+export const reachOf = (state: string, { kind, root, identity }: Disk): Reach =>
+  kind === 'managed' ? { path: managedRoots(state), identity: null } : { path: root, identity }
+
+/**
+ * What must be open to a worker: managed disks, also those to come, and whichever of the others it serves itself.
+ * Opening the root of one that may not answer would hold up its start.
+ */
+export const workerReads = (state: string, disks: readonly Disk[]): readonly Reach[] => [
+  { path: managedRoots(state), identity: null },
+  ...disks
+    .filter((disk) => disk.kind === 'adopted' && !disk.letGo && !mayNotAnswer(disk))
+    .map((disk) => reachOf(state, disk)),
+]
+
+/** `user` is null where we aren't root. Mode bits keep such a process from nothing: an S3 key is its holder's right. */
+export const workerConfinement = (user: ProcessUser | null, reads: readonly Reach[]): Confinement => ({
+  user,
+  keeps: ['DAC_READ_SEARCH'],
+  reads,
+})
+
+/** The same for the process of one disk. */
+export function diskConfinement(user: ProcessUser | null, { root, identity }: Disk): Confinement {
+  const reads = [{ path: root, identity }]
+  return workerConfinement(user === null ? null : (ownerOf(root) ?? user), reads)
+}
+
+/** Whom alone a FUSE file system lets in that `root` lies on: the rights of root don't count there. */
+function ownerOf(root: string): ProcessUser | undefined {
+  const mount = currentMounts()
+    .filter(({ mountpoint }) => root === mountpoint || root.startsWith(mountpoint.replace(/\/?$/, '/')))
+    .sort((a, b) => a.mountpoint.length - b.mountpoint.length)
+    .at(-1)
+  if (mount?.fuseUser === undefined || mount.fuseGroupAlone === undefined) return undefined
+  return { uid: mount.fuseUser, gid: mount.fuseGroupAlone }
+}
