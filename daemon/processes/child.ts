@@ -3,6 +3,7 @@
  * a bound. A child hears what concerns it over IPC and nothing from the terminal or the service manager.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { childEnvironment, confinedEnvironment } from '../../lib/config.ts'
@@ -21,9 +22,11 @@ const usualGrace = 5_000
 const deathTime = 2_000
 /** The descriptor that a child finds its listening socket at, after stdin, stdout, stderr and the IPC channel. */
 export const handedFd = 4
-/** Node's choice: the first descriptor behind the standard ones. */
+/** The first descriptor behind the standard ones. */
 const channelFd = 3
 const lockedFd = 5
+/** Bytes of a message from a child that isn't believed: several times what a worker says of very many disks. */
+const longestMessage = 16 << 20
 /** Milliseconds for a child to be what it is to become, before it is killed. */
 const launchTime = 30_000
 
@@ -137,7 +140,7 @@ export class Child<In extends { readonly type: string }, Out> {
         timer = setTimeout(() => {
           log.error('child.left', { role, pid: child.pid })
           child.unref()
-          child.channel?.unref()
+          for (const stream of child.stdio) if (stream instanceof Socket) stream.unref()
           resolve()
         }, deathTime)
       }, drain + grace)
@@ -162,14 +165,27 @@ export class Child<In extends { readonly type: string }, Out> {
     const confinement = this.#options.confinement?.()
     const confined = confinement !== undefined
     const child = spawn(process.execPath, confined ? [launcher] : [...execArgv, path], {
-      stdio: ['ignore', 2, 2, 'ipc', fd ?? 'ignore', lockFd, confined ? 'pipe' : 'ignore'],
-      env: confined ? confinedEnvironment() : childEnvironment(),
+      stdio: ['ignore', 2, 2, 'pipe', fd ?? 'ignore', lockFd, confined ? 'pipe' : 'ignore'],
+      // The child's end of its line is Node's IPC, ours isn't (line.ts).
+      env: { ...(confined ? confinedEnvironment() : childEnvironment()), NODE_CHANNEL_FD: String(channelFd) },
       cwd: '/',
     })
     this.#process = child
     this.#startedAt = Date.now()
-    const line = lineToChild<In, Out>(child, this.#options.hear, (message) => this.#checked(message))
-    this.#say = (message) => line.say(message)
+    const streams: readonly unknown[] = child.stdio
+    const stream = streams[channelFd]
+    if (stream instanceof Duplex) {
+      const line = lineToChild<In, Out>(stream, {
+        listeners: this.#options.hear,
+        check: (message) => this.#checked(message),
+        longest: this.#options.check === undefined ? Infinity : longestMessage,
+        garbled: (error) => {
+          log.error('child.nonsense', { role, pid: child.pid, error })
+          child.kill('SIGKILL')
+        },
+      })
+      this.#say = (message) => line.say(message)
+    }
     let ended = false
     const end = (how: string) => {
       if (ended) return

@@ -1,9 +1,14 @@
 /**
- * The two ends of a child's line, Node's IPC, and what is done at each message that comes over it. Both ends
- * are our own code of one version, so that a message's type is trusted; what a worker says is checked
- * (from-worker.ts), since it talks to strangers.
+ * The two ends of a child's line, and what is done at each message that comes over it. The child's end is Node's
+ * IPC; the primary's is not, which dies of a line that is no JSON, keeps one that never ends, and obeys some messages
+ * itself. Both ends are our own code of one version, so that a message's type is trusted; what a worker says is
+ * checked (from-worker.ts), since it talks to strangers.
  */
-import type { ChildProcess } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+
+const lineFeed = 10
+/** Bytes that wait for a child, beyond which the primary hears nothing from it. */
+const mostUnread = 1 << 20
 
 interface Message {
   readonly type: string
@@ -32,16 +37,54 @@ export function lineToPrimary<In extends Message, Out>(
   }
 }
 
-/** The primary's end of a child's line. `check` answers undefined for what is not to be heard. */
-export function lineToChild<In extends Message, Out>(
-  child: ChildProcess,
-  listeners: Listeners<In>,
-  check: (message: unknown) => unknown,
-): Line<Out> {
-  child.on('message', (message) => hear(listeners, check(message)))
+/** A line of the primary's to a child. */
+export interface ChildLine<In extends Message> {
+  readonly listeners: Listeners<In>
+  /** Answers undefined for what is not to be heard. */
+  readonly check: (message: unknown) => unknown
+  /** Bytes of the longest message. */
+  readonly longest: number
+  /** It sent what no process of ours sends, and is not heard any more. */
+  readonly garbled: (why: string) => void
+}
+
+/** The primary's end of a child's line: JSON and a line feed, both ways. */
+export function lineToChild<In extends Message, Out>(stream: Duplex, options: ChildLine<In>): Line<Out> {
+  const { listeners, check, longest, garbled } = options
+  let begun: Buffer[] = []
+  let length = 0
+  const refuse = (why: string): void => {
+    begun = []
+    stream.off('data', read).resume()
+    garbled(why)
+  }
+  const read = (chunk: Buffer): void => {
+    let from = 0
+    for (let end; (end = chunk.indexOf(lineFeed, from)) >= 0; from = end + 1) {
+      const line = Buffer.concat([...begun, chunk.subarray(from, end)])
+      begun = []
+      length = 0
+      let message: unknown
+      try {
+        message = JSON.parse(line.toString())
+      } catch {
+        return refuse('a message that is no JSON')
+      }
+      hear(listeners, check(message))
+    }
+    length += chunk.length - from
+    if (length > longest) return refuse(`a message of more than ${longest} bytes`)
+    begun.push(chunk.subarray(from))
+  }
+  stream.on('data', read)
+  // Its exit is handled where exits are.
+  stream.on('error', ignoreClosed)
+  // Who doesn't read what it is told isn't heard meanwhile, or the answers to it would be without bound.
+  stream.on('drain', () => stream.resume())
   return {
     say: (message) => {
-      if (child.connected) child.send(message as object, ignoreClosed)
+      if (!stream.writable || stream.write(`${JSON.stringify(message)}\n`)) return
+      if (stream.writableLength > mostUnread) stream.pause()
     },
   }
 }
