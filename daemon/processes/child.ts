@@ -169,6 +169,8 @@ export class Child<In extends { readonly type: string }, Out> {
       // The child's end of its line is Node's IPC, ours isn't (line.ts).
       env: { ...(confined ? confinedEnvironment() : childEnvironment()), NODE_CHANNEL_FD: String(channelFd) },
       cwd: '/',
+      // A session of its own has no terminal: what logs to one could type into it (TIOCSTI), for root's shell to obey.
+      detached: confined,
     })
     this.#process = child
     this.#startedAt = Date.now()

@@ -108,3 +108,12 @@ t.test('who takes a worker over, asks and never listens, is not answered without
   t.ok(residentOf(daemon.pid) < before + 100e6)
   t.same(await get(), [200, 'hello'])
 })
+
+t.test('who takes a worker over has no terminal to type into', async (t) => {
+  // proc_pid_stat(5): behind the name are state, parent, group, session and terminal.
+  const [, , , session, terminal] = readFileSync(`/proc/${await workerPid()}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  t.equal(Number(session), await workerPid())
+  t.equal(terminal, '0')
+})
