@@ -6,7 +6,9 @@ import { chmodSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
+import { doorKeysRecord } from '../lib/auth/door-keys.ts'
 import { KeyringFile } from '../lib/auth/keyring.ts'
+import { shareSeconds } from '../lib/auth/share.ts'
 import type { Config } from '../lib/config.ts'
 import type { Disk } from '../lib/disk.ts'
 import { Disks } from '../lib/disks.ts'
@@ -15,7 +17,8 @@ import { formatListen, type ListenAddress } from '../lib/listen-address.ts'
 import { makeDirectories } from '../lib/make-directories.ts'
 import { requireOwnSocket, requireOwnState } from '../lib/own-state.ts'
 import { canonicalPlace } from '../lib/roots.ts'
-import { Store } from '../lib/store/store.ts'
+import type { Milestone } from '../lib/store/records.ts'
+import { put, Store } from '../lib/store/store.ts'
 import { Users } from '../lib/users.ts'
 import { answerQuestion } from './control/answers.ts'
 import { socketOwner } from './control/caller.ts'
@@ -56,10 +59,14 @@ servePrimary<ToControl, FromControl>('control', {
     makeDirectories(managedRoots(state), 0o700)
     const disks = await Disks.load(store, places)
     const users = await Users.load(store)
+    const oldLinksUntil = (await since(store, 'signed links')) / 1000 + shareSeconds.longest
     const snapshot: Snapshot = () => ({
       doors: {
-        roster: { disks: disks.list().map((disk) => withheld(disks, disk)), users: users.list() },
-        keyring: keyring.keyring.toRecord(),
+        roster: {
+          disks: disks.list().map((disk) => withheld(disks, disk)),
+          users: users.withSecrets(keyring.keyring),
+        },
+        keys: doorKeysRecord(keyring.keyring, oldLinksUntil),
       },
       mounts: wantedMounts(config, disks),
     })
@@ -79,6 +86,7 @@ servePrimary<ToControl, FromControl>('control', {
       disks,
       users,
       keyring,
+      oldLinksUntil,
       mounts,
       listen: formatListen(listen),
       endpoint: config.publicUrl ?? `http://${formatListen(reachable(listen))}`,
@@ -164,6 +172,14 @@ function wantedMounts(config: Config, disks: Disks): MountRecord[] {
     }
   }
   return wanted
+}
+
+/** When this state first had `what`, milliseconds since the epoch: now, if it hasn't had it before. */
+async function since(store: Store, what: Milestone['name']): Promise<number> {
+  const known = (await store.all('milestones')).find(({ name }) => name === what)
+  const { at } = known ?? { at: new Date().toISOString() }
+  if (known === undefined) await store.write([put('milestones', { name: what, at })])
+  return Date.parse(at)
 }
 
 /** An address that says "every one" is reached by the machine's name. */

@@ -3,7 +3,7 @@
  * Only here do the two meet.
  */
 import type { IncomingMessage } from 'node:http'
-import type { Keyring } from '../lib/auth/keyring.ts'
+import type { DoorKeys } from '../lib/auth/door-keys.ts'
 import type { Config } from '../lib/config.ts'
 import type { Log } from '../lib/log.ts'
 import type { Roster } from '../lib/roster.ts'
@@ -14,6 +14,7 @@ import { createListener, type Listener, type ListenerLimits } from './http/liste
 import type { Elsewhere } from './http/elsewhere.ts'
 import { logQuietly, recordRequests } from './http/record-requests.ts'
 import type { Tally } from './metrics/tally.ts'
+import { LinkChecker } from './pages/check-link.ts'
 import { createPages, pagesPrefix } from './pages/pages.ts'
 import type { Tools } from './s3/admitted-request.ts'
 import { bucketOfHost } from './s3/address.ts'
@@ -26,8 +27,8 @@ export type DoorsConfig = Omit<ListenerLimits, 'requestTimeout'> &
 
 export interface DoorsOptions {
   readonly roster: Roster
-  /** Asked whenever a secret is derived: it is replaced when keys rotate. */
-  readonly keyring: () => Keyring
+  /** Replaced with each publication. */
+  readonly keys: () => DoorKeys
   readonly roots: Roots
   readonly control: Tools['control']
   readonly mounts: Tools['mounts']
@@ -45,14 +46,15 @@ export interface DoorsOptions {
 
 /** A server that is not listening yet. Its `close` also closes the roots. */
 export function createDoors(options: DoorsOptions): Listener {
-  const { roster, keyring, roots, control, mounts, log, tally, config, elsewhere, passedOn } = options
+  const { roster, keys, roots, control, mounts, log, tally, config, elsewhere, passedOn } = options
   const { domains } = config
   const directories = new Directories(config.listingCacheBytes)
   const record = passedOn === undefined ? recordRequests(log, tally) : logQuietly(log)
   const crowd = new Crowd(passedOn === undefined ? config : { ...config, ...letInAlready }, tally)
-  const serving = { roster, keyring, roots, log, crowd, record, elsewhere }
+  const serving = { roster, keys, roots, log, crowd, record, elsewhere }
   const s3 = createS3Door({ ...serving, directories, control, mounts, domains })
-  const pages = createPages({ ...serving, fields: requestFields, beats: passedOn !== undefined })
+  const links = new LinkChecker(keys, (path) => control.ask('checkOldLink', { path }))
+  const pages = createPages({ ...serving, links, fields: requestFields, beats: passedOn !== undefined })
   const listener = createListener(
     // A large body may take as long as it keeps moving, however slowly.
     { ...config, requestTimeout: 0 },

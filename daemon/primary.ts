@@ -148,6 +148,8 @@ class Supervisor implements Primary {
     const user = workerUser(config.workerUser)
     this.#disks = new DiskProcesses({
       confinement: (disk) => diskConfinement(user, disk),
+      asked: (process, question) => this.#questions.ask(process, question),
+      ended: (process) => this.#questions.workerEnded(process),
       config,
       log,
       listen: socket.address,
@@ -180,7 +182,10 @@ class Supervisor implements Primary {
     this.#questions = new QuestionPasser({
       controlIsThere: () => this.#control.view.state === 'ready',
       sayToControl: (message) => this.#control.say(message),
-      sayToWorker: (to, id, answer) => this.#workers.answer(to, id, answer),
+      sayToWorker: (to, id, answer) => {
+        this.#workers.answer(to, id, answer)
+        this.#disks.answer(to, id, answer)
+      },
     })
   }
 

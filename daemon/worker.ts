@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Keyring } from '../lib/auth/keyring.ts'
+import { doorKeys, type DoorKeys } from '../lib/auth/door-keys.ts'
 import { Roster } from '../lib/roster.ts'
 import { Roots } from '../lib/tree/roots.ts'
 import { breakOff } from './http/send-file.ts'
@@ -24,7 +24,7 @@ import { servePrimary } from './processes/serve-primary.ts'
 const roster = new Roster()
 const roots = new Roots(({ id }) => say({ type: 'refused', diskId: id }))
 const tally = new Tally()
-let keyring: Keyring | undefined
+let keys: DoorKeys | undefined
 let server: Listener | undefined
 let say: (message: FromWorker) => void = () => {}
 const control = new ControlAsker((message) => say(message))
@@ -41,7 +41,7 @@ const lettingGo = 2_000
 
 /** Replaces what requests are answered by; requests that run now were admitted before. */
 function apply(doors: DoorRecord): void {
-  keyring = Keyring.fromRecord(doors.keyring)
+  keys = doorKeys(doors.keys)
   roster.replace(doors.roster)
   // A root that is kept open keeps its file system from being unmounted.
   const live = new Set(doors.roster.disks.filter(({ letGo }) => !letGo).map(({ id }) => id))
@@ -102,9 +102,9 @@ servePrimary<ToWorker, FromWorker>('worker', {
     else process.title = `twofold disk ${only}`
     const door = createDoors({
       roster,
-      keyring: () => {
-        if (keyring === undefined) throw new Error('no keyring yet')
-        return keyring
+      keys: () => {
+        if (keys === undefined) throw new Error('no keys yet')
+        return keys
       },
       roots,
       control,

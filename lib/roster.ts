@@ -4,16 +4,22 @@
  */
 import type { Disk, DiskId, S3User } from './disk.ts'
 
-/** As it travels over IPC. */
+/** A user with what it signs by. */
+export interface RosterUser extends S3User {
+  /** The secret access key. */
+  readonly secret: string
+}
+
+/** As it travels over IPC. Secret. */
 export interface RosterRecord {
   readonly disks: readonly Disk[]
-  readonly users: readonly S3User[]
+  readonly users: readonly RosterUser[]
 }
 
 export class Roster {
   #disks = new Map<string, Disk>()
   #byId = new Map<DiskId, Disk>()
-  #users = new Map<string, S3User>()
+  #users = new Map<string, RosterUser>()
 
   /** Replaces everything at once; a request sees the old roster or the new one. */
   replace(record: RosterRecord): void {
@@ -40,7 +46,7 @@ export class Roster {
     return this.#byId.values()
   }
 
-  user(accessKeyId: string): S3User | undefined {
+  user(accessKeyId: string): RosterUser | undefined {
     return this.#users.get(accessKeyId)
   }
 }

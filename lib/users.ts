@@ -1,14 +1,17 @@
-/** The S3 users of all disks. Their secrets are derived when somebody asks, and kept nowhere. */
+/** The S3 users of all disks. Their secrets are derived, and stored nowhere. */
 import type { Disk, DiskId, S3User } from './disk.ts'
 import { Fault } from './errors.ts'
 import { newAccessKeyId, secretOf } from './auth/credentials.ts'
 import type { Keyring } from './auth/keyring.ts'
+import type { RosterUser } from './roster.ts'
 import { put, remove, type Change, type Store } from './store/store.ts'
 
 export class Users {
   readonly #store: Store
   /** By access key id, in the order of their making. */
   readonly #users: Map<string, S3User>
+  /** Derived once: with each publication the doors are told all of them. */
+  readonly #secrets = new WeakMap<S3User, string>()
 
   private constructor(store: Store, users: readonly S3User[]) {
     this.#store = store
@@ -55,6 +58,17 @@ export class Users {
     await this.#save(next, [remove('users', user.accessKeyId)])
     this.#users.delete(user.accessKeyId)
     return next
+  }
+
+  /** With what each signs by; without those whose key is retired. */
+  withSecrets(keyring: Keyring): RosterUser[] {
+    return this.list().flatMap((user) => {
+      const known = this.#secrets.get(user)
+      const secret = known !== undefined && keyring.has(user.keyId) ? known : secretOf(keyring, user)
+      if (secret === undefined) return []
+      this.#secrets.set(user, secret)
+      return [{ ...user, secret }]
+    })
   }
 
   async revoke(user: S3User): Promise<void> {

@@ -1,4 +1,5 @@
 /** Control's answers to what workers ask: one handler a question of the table. */
+import { readShare, requireOldShare } from '../../lib/auth/share.ts'
 import { Fault } from '../../lib/errors.ts'
 import { knownFault } from '../../lib/storage-full.ts'
 import type { Answer } from '../processes/messages.ts'
@@ -18,6 +19,11 @@ const answers: {
       daemon.log.info('disk.changed', { disk: disk.id })
       return null
     }),
+
+  async checkOldLink(daemon, { path }) {
+    requireOldShare(daemon.keyring.keyring, readShare(path), daemon.oldLinksUntil)
+    return null
+  },
 }
 
 /** What a question gets: never a rejection. `question` is JSON from a worker, and nobody has read it yet. */

@@ -15,6 +15,8 @@ export interface Daemon {
   readonly disks: Disks
   readonly users: Users
   readonly keyring: KeyringFile
+  /** Seconds since the epoch: share links of version 1 that expire later were never made. */
+  readonly oldLinksUntil: number
   readonly mounts: MountStates
   /** `host:port` of the S3 door. */
   readonly listen: string

@@ -1,6 +1,4 @@
 /** What a share link answers: the file, with what tells a browser how to treat it. */
-import type { Keyring } from '../../lib/auth/keyring.ts'
-import { verifyShare } from '../../lib/auth/share.ts'
 import { Fault } from '../../lib/errors.ts'
 import { StoredObject } from '../../lib/object/stored-object.ts'
 import type { Roster } from '../../lib/roster.ts'
@@ -10,27 +8,28 @@ import { contentDisposition } from '../http/content-disposition.ts'
 import type { Elsewhere } from '../http/elsewhere.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { fileReply, type GrowingFields } from '../http/file-reply.ts'
+import type { LinkChecker } from './check-link.ts'
 import { present } from '../http/presentation.ts'
 import type { Fields, Reply } from '../http/reply.ts'
 import { parseTarget } from '../http/request-target.ts'
 
 export interface Sharing {
   readonly roster: Roster
-  readonly keyring: () => Keyring
+  readonly links: LinkChecker
   readonly roots: Roots
   /** Where the requests of some disks are answered; undefined: here. */
   readonly elsewhere?: Elsewhere | undefined
 }
 
-/** Throws ShareInvalid, ShareExpired, and what opening the file and sending it throw. */
+/** Throws ShareInvalid, ShareExpired, ServiceUnavailable, and what opening the file and sending it throw. */
 export async function openShare(
   exchange: Exchange,
-  { roster, keyring, roots, elsewhere }: Sharing,
+  { roster, links, roots, elsewhere }: Sharing,
 ): Promise<Reply> {
   const { url, headers } = exchange
   // The link's query counts for nothing: chats and mail programs add to it.
   const { path } = parseTarget(url, headers.get('host') ?? '')
-  const share = verifyShare(keyring(), path, Date.now())
+  const share = await links.check(path, Date.now())
   exchange.visit?.countFor('link', path)
   const disk = roster.disk(share.diskId)
   if (disk === undefined) throw new Fault('NoSuchDisk')

@@ -15,8 +15,8 @@ import { Child, type ChildOptions } from './child.ts'
 import type { Confinement } from './confinement.ts'
 import { DiskSockets } from './disk-sockets.ts'
 import { parseFromWorker } from './from-worker.ts'
-import type { DoorRecord, FromWorker, ToWorker } from './messages.ts'
-import { diskProcessName, type ProcessView } from './process-view.ts'
+import type { Answer, DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { diskProcessName, type ProcessName, type ProcessView } from './process-view.ts'
 import { reachedFor } from './reach-disks.ts'
 
 /** More of them than anybody needs: a disk beyond gets SlowDown. */
@@ -47,6 +47,9 @@ interface DiskProcess {
 const bindingOf = ({ root, identity }: Disk): string => JSON.stringify([root, identity])
 
 export interface DiskProcessesOptions extends Pick<ChildOptions<FromWorker>, 'lockFd'> {
+  readonly asked: (process: ProcessName, question: Extract<FromWorker, { type: 'ask' }>) => void
+  /** One is gone: nothing that was its is waited for. */
+  readonly ended: (process: ProcessName) => void
   /** What the process of a disk is reduced to, asked at each start. */
   readonly confinement: (disk: Disk) => Confinement
   readonly config: Config
@@ -90,6 +93,11 @@ export class DiskProcesses {
     await Promise.all(this.#ending)
   }
 
+  answer(process: ProcessName, id: string, answer: Answer): void {
+    for (const { child } of this.#processes.values())
+      if (child.view.name === process) child.say({ type: 'answer', id, answer })
+  }
+
   /** Whether the disk has a process now, or one that starts. */
   reach(diskId: DiskId): boolean {
     const one = this.#processes.get(diskId)
@@ -112,7 +120,7 @@ export class DiskProcesses {
 
   #start(disk: Disk): void {
     const diskId = disk.id
-    const { config, log, listen, lockFd, confinement, changed } = this.#options
+    const { config, log, listen, lockFd, confinement, asked, ended, changed } = this.#options
     const socketFd = this.#sockets.open(diskId)
     const child: Child<FromWorker, ToWorker> = new Child<FromWorker, ToWorker>({
       role: 'disk',
@@ -142,9 +150,9 @@ export class DiskProcesses {
           one.telling = 0
           this.#tell(diskId, one)
         },
-        // The worker that passed a request on counts it, and what changes records isn't passed on.
+        ask: (message) => asked(diskProcessName(diskId), message),
+        // The worker that passed a request on counts it, and what changes the tree isn't passed on.
         measured: () => {},
-        ask: () => {},
         changed: () => {},
         reach: () => {},
         retired: () => {},
@@ -153,7 +161,9 @@ export class DiskProcesses {
           if (performance.now() - one.startedAt > renewTime) void this.#end(diskId, one)
         },
       },
+      left: () => ended(diskProcessName(diskId)),
       crashed: () => {
+        ended(diskProcessName(diskId))
         one.telling = 0
         one.applied = 0
         return true

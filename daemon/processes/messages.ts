@@ -8,7 +8,7 @@
 import type { Config } from '../../lib/config.ts'
 import type { Disk, DiskId } from '../../lib/disk.ts'
 import type { FaultCode } from '../../lib/errors.ts'
-import type { KeyringRecord } from '../../lib/auth/keyring.ts'
+import type { DoorKeysRecord } from '../../lib/auth/door-keys.ts'
 import type { RosterRecord } from '../../lib/roster.ts'
 import type { MountIdentity } from '../../lib/standing-mount.ts'
 import type { MountStatistics } from '../../mount/engine.ts'
@@ -21,7 +21,7 @@ export interface DoorRecord {
   /** Grows with each publication of one run of control, and from run to run. */
   readonly version: number
   readonly roster: RosterRecord
-  readonly keyring: KeyringRecord
+  readonly keys: DoorKeysRecord
 }
 
 /** A mount that should stand. Another value for a disk means: unmount, and mount again. */

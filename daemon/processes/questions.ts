@@ -3,7 +3,7 @@
  * not answered. Control has one handler a row (control/answers.ts).
  */
 import { parseDiskId } from '../../lib/disk.ts'
-import { brand, object, tags, type Parse } from '../../lib/json-values.ts'
+import { brand, object, tags, text, type Parse } from '../../lib/json-values.ts'
 
 interface Row<Question, Answer> {
   /** Checks what was asked: a worker talks to strangers, and may have been taken over by one. */
@@ -19,6 +19,8 @@ const row =
 export const questions = {
   /** A disk whose S3 door may write is to have these tags and no others; answered when every door shows them. */
   replaceTags: row<null>()(object({ diskId: brand(parseDiskId, 'the id of a disk'), tags })),
+  /** Whether a share link of version 1, the raw path of its URL, is one of ours. */
+  checkOldLink: row<null>()(object({ path: text(1, 16_384) })),
 } as const
 
 export type QuestionName = keyof typeof questions

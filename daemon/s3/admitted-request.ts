@@ -1,5 +1,5 @@
 /** A request on its way into an operation. */
-import type { Keyring } from '../../lib/auth/keyring.ts'
+import type { DoorKeys, TokenKeys } from '../../lib/auth/door-keys.ts'
 import type { Payload } from '../../lib/auth/sigv4-payload.ts'
 import type { Disk, S3User } from '../../lib/disk.ts'
 import type { Directories } from '../../lib/tree/directories.ts'
@@ -16,7 +16,7 @@ import type { S3Request } from './operation.ts'
 export interface Tools {
   readonly roots: Roots
   readonly directories: Directories
-  readonly keyring: () => Keyring
+  readonly keys: () => DoorKeys
   readonly control: S3Request['control']
   readonly mounts: S3Request['mounts']
 }
@@ -69,8 +69,8 @@ export class AdmittedRequest implements S3Request {
     return this.#tools.directories
   }
 
-  get keyring(): Keyring {
-    return this.#tools.keyring()
+  get tokenKeys(): TokenKeys {
+    return this.#tools.keys().tokens
   }
 
   get control(): S3Request['control'] {

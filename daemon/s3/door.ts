@@ -40,7 +40,7 @@ export interface S3Door {
 
 export function createS3Door(options: S3DoorOptions): S3Door {
   const { roster, domains, log, crowd, record, elsewhere } = options
-  const verifier = createVerifier(roster, options.keyring)
+  const verifier = createVerifier(roster)
   const service: Service = {
     log,
     crowd,

@@ -1,6 +1,6 @@
 /** What an operation is: a row of the table, and the function that runs it. It never sees Node's request. */
 import type { Disk, S3User } from '../../lib/disk.ts'
-import type { Keyring } from '../../lib/auth/keyring.ts'
+import type { TokenKeys } from '../../lib/auth/door-keys.ts'
 import type { Directories } from '../../lib/tree/directories.ts'
 import type { Root } from '../../lib/tree/root.ts'
 import type { ControlAsker } from '../processes/ask-control.ts'
@@ -29,7 +29,7 @@ export interface S3Request {
   /** What this process remembers of directories, for listings. */
   readonly directories: Directories
   /** For continuation tokens. */
-  readonly keyring: Keyring
+  readonly tokenKeys: TokenKeys
   /** Who changes records. */
   readonly control: Pick<ControlAsker, 'ask'>
   /** Whose kernels are told of each change of the tree before it is answered. */

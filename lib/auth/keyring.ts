@@ -3,8 +3,8 @@
  * signed with. Several are valid at once, one of them is current: rotating adds a key and leaves what the
  * older ones signed valid, retiring one ends all that it signed.
  *
- * A `Keyring` is a value. `KeyringFile` keeps it on disk for the control process; workers and mounts are
- * handed its record over IPC.
+ * A `Keyring` is a value. `KeyringFile` keeps it on disk for the control process, which alone has it: the doors are
+ * told what they need of it and no key of it (door-keys.ts).
  */
 import {
   closeSync,
@@ -26,7 +26,7 @@ import { Fault } from '../errors.ts'
 export type KeyId = string & { readonly brand: 'KeyId' }
 
 /** What a key is used for. Each purpose has a key of its own, so that no signature stands in for another. */
-export type Purpose = 's3-secret' | 'share' | 'continuation-token'
+export type Purpose = 's3-secret' | 'share' | 'link' | 'continuation-token'
 
 export interface KeyRecord {
   readonly id: string

@@ -4,15 +4,19 @@
  *     /-/s/TOKEN/photos/2026/cat.jpg
  *
  * TOKEN is base64url of: version (1 byte), key id (4), disk (8), expiry (5, seconds since the epoch, big
- * endian), and the first 16 bytes of an HMAC-SHA256 over all of that and the path. The path stands in clear
- * behind it, so that a browser saves the file by its name, and isn't repeated in the token.
+ * endian), and an Ed25519 signature of all of that and the path (64). The path stands in clear behind it, so that
+ * a browser saves the file by its name, and isn't repeated in the token.
+ *
+ * Links of version 1 end in the first 16 bytes of an HMAC-SHA256 instead, which only who could make one can check:
+ * control does, and none is made any more.
  *
  * Nothing is stored: a link lives as long as its key, its disk and its expiry allow.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, sign, timingSafeEqual, verify, type KeyObject } from 'node:crypto'
 import { parseDiskId, type DiskId } from '../disk.ts'
 import { Fault } from '../errors.ts'
 import type { Keyring } from './keyring.ts'
+import { linkKey, linkSigner, type LinkKeyRecord } from './link-keys.ts'
 
 export const sharePrefix = '/-/s/'
 
@@ -27,54 +31,103 @@ export interface Share {
   readonly expires: number
 }
 
-const version = 1
+/** A link as it was written, whoever did: what it says is not to be believed yet. */
+export interface ClaimedShare extends Share {
+  readonly version: 1 | 2
+  readonly keyId: string
+  /** What was signed. */
+  readonly signed: Buffer
+  readonly signature: Buffer
+}
+
+const current = 2
 const headLength = 1 + 4 + 8 + 5
-const macLength = 16
+const signatureLength = { 1: 16, 2: 64 } as const
 
 /** The path of a link's URL, to stand behind the public URL. Signed with the keyring's current key. */
 export function signShare(keyring: Keyring, share: Share): string {
-  const head = Buffer.alloc(headLength)
-  head.writeUInt8(version, 0)
-  head.write(keyring.current, 1, 'hex')
-  head.write(share.diskId.slice(4), 5, 'hex')
-  head.writeUIntBE(share.expires, 13, 5)
-  const mac = macOf(keyring, keyring.current, head, share.path)
-  if (mac === undefined) throw new Error('the keyring lacks its current key')
-  const token = Buffer.concat([head, mac]).toString('base64url')
-  return `${sharePrefix}${token}/${share.path.split('/').map(encodeSegment).join('/')}`
+  const signer = linkSigner(keyring, keyring.current)
+  if (signer === undefined) throw new Error('the keyring lacks its current key')
+  const head = headOf(current, keyring.current, share)
+  const signature = sign(null, signedBytes(head, share.path), signer)
+  return writeLink(head, signature, share.path)
 }
 
-/**
- * The share that the raw path of a request names. `now` is in milliseconds since the epoch. Throws
- * ShareInvalid for a link that we didn't sign or whose key is retired, ShareExpired for one that has ended.
- * That its disk still exists is the caller's to see.
- */
-export function verifyShare(keyring: Keyring, rawPath: string, now: number): Share {
+/** What the raw path of a request says. Throws ShareInvalid for what can be no link. */
+export function readShare(rawPath: string): ClaimedShare {
   const slash = rawPath.indexOf('/', sharePrefix.length)
   if (!rawPath.startsWith(sharePrefix) || slash < 0) throw new Fault('ShareInvalid')
   const token = rawPath.slice(sharePrefix.length, slash)
   const bytes = Buffer.from(token, 'base64url')
-  // Another spelling of the same bytes is refused too, so that a link has one form.
-  if (bytes.length !== headLength + macLength || bytes.toString('base64url') !== token) {
-    throw new Fault('ShareInvalid')
-  }
-  const head = bytes.subarray(0, headLength)
+  const version = bytes[0]
   const path = decodePath(rawPath.slice(slash + 1))
-  const diskId = parseDiskId(`dsk-${head.toString('hex', 5, 13)}`)
-  if (head[0] !== version || path === undefined || diskId === undefined) throw new Fault('ShareInvalid')
-  const mac = macOf(keyring, head.toString('hex', 1, 5), head, path)
-  if (mac === undefined || !timingSafeEqual(mac, bytes.subarray(headLength))) {
+  const diskId = parseDiskId(`dsk-${bytes.toString('hex', 5, 13)}`)
+  if ((version !== 1 && version !== 2) || path === undefined || diskId === undefined)
     throw new Fault('ShareInvalid')
-  }
+  // Another spelling of the same bytes is refused too, so that a link has one form.
+  if (bytes.length !== headLength + signatureLength[version] || bytes.toString('base64url') !== token)
+    throw new Fault('ShareInvalid')
+  const head = bytes.subarray(0, headLength)
   const expires = head.readUIntBE(13, 5)
-  if (now >= expires * 1000) throw new Fault('ShareExpired')
-  return { diskId, path, expires }
+  return {
+    version,
+    keyId: head.toString('hex', 1, 5),
+    diskId,
+    path,
+    expires,
+    signed: signedBytes(head, path),
+    signature: bytes.subarray(headLength),
+  }
 }
 
-function macOf(keyring: Keyring, keyId: string, head: Uint8Array, path: string): Buffer | undefined {
-  const key = keyring.derive(keyId, 'share')
-  if (key === undefined) return undefined
-  return createHmac('sha256', key).update(head).update(path, 'utf8').digest().subarray(0, macLength)
+/** Throws ShareExpired. `now`: milliseconds since the epoch. */
+export function requireUnexpired({ expires }: Share, now: number): void {
+  if (now >= expires * 1000) throw new Fault('ShareExpired')
+}
+
+/** Checks links of the present version, by public keys. */
+export class LinkVerifier {
+  readonly #keys: ReadonlyMap<string, KeyObject>
+
+  constructor(records: readonly LinkKeyRecord[]) {
+    this.#keys = new Map(records.map((record) => [record.id, linkKey(record)]))
+  }
+
+  /** The keyring has this key still. */
+  knows(keyId: string): boolean {
+    return this.#keys.has(keyId)
+  }
+
+  /** Throws ShareInvalid for a link that we didn't sign, that is of version 1 or whose key is retired. */
+  require({ version, keyId, signed, signature }: ClaimedShare): void {
+    const key = this.#keys.get(keyId)
+    if (version !== current || key === undefined || !verify(null, signed, key, signature))
+      throw new Fault('ShareInvalid')
+  }
+}
+
+/** The same of version 1, by whoever has the keyring. `until`: no such link that expires later was ever made. */
+export function requireOldShare(keyring: Keyring, share: ClaimedShare, until: number): void {
+  const key = keyring.derive(share.keyId, 'share')
+  if (share.version !== 1 || key === undefined || share.expires > until) throw new Fault('ShareInvalid')
+  const mac = createHmac('sha256', key).update(share.signed).digest().subarray(0, signatureLength[1])
+  if (!timingSafeEqual(mac, share.signature)) throw new Fault('ShareInvalid')
+}
+
+function headOf(version: number, keyId: string, { diskId, expires }: Share): Buffer {
+  const head = Buffer.alloc(headLength)
+  head.writeUInt8(version, 0)
+  head.write(keyId, 1, 'hex')
+  head.write(diskId.slice(4), 5, 'hex')
+  head.writeUIntBE(expires, 13, 5)
+  return head
+}
+
+const signedBytes = (head: Uint8Array, path: string): Buffer => Buffer.concat([head, Buffer.from(path)])
+
+function writeLink(head: Uint8Array, signature: Uint8Array, path: string): string {
+  const token = Buffer.concat([head, signature]).toString('base64url')
+  return `${sharePrefix}${token}/${path.split('/').map(encodeSegment).join('/')}`
 }
 
 /** All but RFC 3986's unreserved: mail programs and chats cut a link at `'`, `(`, `)`, `!` and `*`. */

@@ -75,6 +75,13 @@ const user: Parse<S3User> = object({
   createdAt: time,
 })
 
+/** When this state first had something that older ones hadn't. */
+export interface Milestone {
+  readonly name: 'signed links'
+  readonly at: string
+}
+const milestone: Parse<Milestone> = object({ name: oneOf('signed links'), at: time })
+
 interface Table<R> {
   readonly prefix: string
   readonly keyOf: (record: R) => string
@@ -85,6 +92,7 @@ const table = <R>(row: Table<R>): Table<R> => row
 export const tables = {
   disks: table<Disk>({ prefix: 'disk', keyOf: (record) => record.id, parse: disk }),
   users: table<S3User>({ prefix: 'user', keyOf: (record) => record.accessKeyId, parse: user }),
+  milestones: table<Milestone>({ prefix: 'milestone', keyOf: (record) => record.name, parse: milestone }),
 } as const
 
 export type TableName = keyof typeof tables

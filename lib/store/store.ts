@@ -156,7 +156,7 @@ async function openLevel(directory: string): Promise<Level<string, string>> {
 }
 
 const keyOf = (change: Extract<Change, { put: unknown }>): string =>
-  change.in === 'disks' ? tables.disks.keyOf(change.put) : tables.users.keyOf(change.put)
+  (tables[change.in].keyOf as (record: unknown) => string)(change.put)
 
 const reason = (thrown: unknown): string => {
   const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown

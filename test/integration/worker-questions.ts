@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -24,6 +25,7 @@ import { Client } from '../../daemon/cli/client.ts'
 import { ControlAsker } from '../../daemon/processes/ask-control.ts'
 import type { FromWorker, ToWorker } from '../../daemon/processes/messages.ts'
 import { MountTeller } from '../../daemon/processes/tell-mounts.ts'
+import { Keyring, type KeyringRecord } from '../../lib/auth/keyring.ts'
 import type { DiskId } from '../../lib/disk.ts'
 import { startDaemon, type DaemonOptions } from '../fixtures/daemon.ts'
 import { s3 } from '../fixtures/s3.ts'
@@ -176,6 +178,24 @@ t.test('a question', async (t) => {
     await serves(t)
     t.ok((await control.ask('metrics')).length > 0)
   })
+})
+
+t.test('a worker is told no key, and makes neither links nor secrets of what it knows', async (t) => {
+  const { daemon, control, worker } = await start(t, ['--no-mount'])
+  const published = worker.next('doors')
+  const user = await control.ask('addUser', { id: daemon.disk }, { nickname: 'known' })
+  const text = JSON.stringify(await published)
+  t.ok(text.includes(user.secretAccessKey), 'it is told what its users sign by')
+  const record: unknown = JSON.parse(readFileSync(join(daemon.state, 'keyring.json'), 'utf8'))
+  const keyring = Keyring.fromRecord(record)
+  const keys: Buffer[] = (record as KeyringRecord).keys.map(({ secret }) => Buffer.from(secret, 'base64'))
+  for (const purpose of ['s3-secret', 'share', 'link'] as const)
+    keys.push(keyring.derive(keyring.current, purpose) ?? Buffer.alloc(0))
+  for (const key of keys)
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      const bare = key.toString(encoding).replace(/=+$/, '')
+      t.ok(bare.length >= 43 && !text.includes(bare))
+    }
 })
 
 t.test('a change', { skip: noFuse }, async (t) => {

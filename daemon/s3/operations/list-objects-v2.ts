@@ -12,7 +12,7 @@ import { xmlReply } from '../xml-reply.ts'
 import { document, element } from '../xml.ts'
 
 export async function listObjectsV2(request: S3Request): Promise<Reply> {
-  const { query, disk, bucket, keyring } = request
+  const { query, disk, bucket, tokenKeys } = request
   const { encode, type } = encodingOf(query)
   const prefix = query.get('prefix') ?? ''
   const limit = countOf(query, 'max-keys')
@@ -23,7 +23,7 @@ export async function listObjectsV2(request: S3Request): Promise<Reply> {
       details: { ArgumentName: 'continuation-token' },
     })
   const startAfter = query.text('start-after')
-  const after = token === undefined ? (startAfter ?? '') : openToken(keyring, listing, token)
+  const after = token === undefined ? (startAfter ?? '') : openToken(tokenKeys, listing, token)
   const page = await listPage(request.root, request.directories, {
     prefix,
     delimited: listing.delimited,
@@ -36,7 +36,7 @@ export async function listObjectsV2(request: S3Request): Promise<Reply> {
       element('Name', bucket) +
         element('Prefix', encode(prefix)) +
         (token === undefined ? '' : element('ContinuationToken', token)) +
-        (page.truncated ? element('NextContinuationToken', sealToken(keyring, listing, page.last)) : '') +
+        (page.truncated ? element('NextContinuationToken', sealToken(tokenKeys, listing, page.last)) : '') +
         (startAfter === undefined ? '' : element('StartAfter', encode(startAfter))) +
         element('KeyCount', page.contents.length + page.commonPrefixes.length) +
         element('MaxKeys', limit) +

@@ -29,6 +29,7 @@ const daemon: Daemon = {
   disks: await Disks.load(store, { state: join(scratch, 'state'), mounts: join(scratch, 'mounts') }),
   users: await Users.load(store),
   keyring: KeyringFile.open(join(scratch, 'keyring.json')),
+  oldLinksUntil: 0,
   mounts: new MountStates(),
   listen: '127.0.0.1:1',
   endpoint: 'http://127.0.0.1:1',

@@ -6,6 +6,7 @@ import { contentDisposition } from '../../../daemon/http/content-disposition.ts'
 import { createDoors } from '../../../daemon/doors.ts'
 import { present } from '../../../daemon/http/presentation.ts'
 import { Tally } from '../../../daemon/metrics/tally.ts'
+import { doorKeys, doorKeysRecord } from '../../../lib/auth/door-keys.ts'
 import { Keyring } from '../../../lib/auth/keyring.ts'
 import { signShare } from '../../../lib/auth/share.ts'
 import { createLog } from '../../../lib/log.ts'
@@ -36,7 +37,7 @@ const log = createLog({ level: 'info', format: 'json', write: (line) => lines.pu
 const tally = new Tally()
 const server = createDoors({
   roster,
-  keyring: () => keyring,
+  keys: () => doorKeys(doorKeysRecord(keyring, 0)),
   roots,
   ...alone,
   log,

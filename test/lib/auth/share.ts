@@ -1,7 +1,16 @@
 import t from 'tap'
 import { newDiskId } from '../../../lib/disk.ts'
 import { Keyring } from '../../../lib/auth/keyring.ts'
-import { signShare, verifyShare } from '../../../lib/auth/share.ts'
+import { linkKeyRecords } from '../../../lib/auth/link-keys.ts'
+import {
+  LinkVerifier,
+  readShare,
+  requireOldShare,
+  requireUnexpired,
+  signShare,
+  type Share,
+} from '../../../lib/auth/share.ts'
+import { oldLink } from '../../fixtures/old-link.ts'
 
 const keyring = Keyring.create()
 const share = { diskId: newDiskId(), path: 'photos/2026/cat.jpg', expires: 1_800_000_000 }
@@ -9,8 +18,17 @@ const now = (share.expires - 1) * 1000
 const link = signShare(keyring, share)
 const invalid = { code: 'ShareInvalid' }
 
+/** As a door does, with nothing but public keys. */
+function verifyShare(keyring: Keyring, rawPath: string, now: number): Share {
+  const share = readShare(rawPath)
+  new LinkVerifier(linkKeyRecords(keyring)).require(share)
+  requireUnexpired(share, now)
+  const { diskId, path, expires } = share
+  return { diskId, path, expires }
+}
+
 t.test('a link names its file and opens it until it expires', async (t) => {
-  t.match(link, /^\/-\/s\/[\w-]{46}\/photos\/2026\/cat\.jpg$/)
+  t.match(link, /^\/-\/s\/[\w-]{110}\/photos\/2026\/cat\.jpg$/)
   t.same(verifyShare(keyring, link, now), share)
   t.throws(() => verifyShare(keyring, link, share.expires * 1000), { code: 'ShareExpired' })
 })
@@ -64,4 +82,15 @@ t.test('whatever is altered is refused', async (t) => {
     '',
   ])
     t.throws(() => verifyShare(keyring, bad, now), invalid, bad)
+})
+
+t.test('a link of version 1 is checked by the keyring, and by nobody else', async (t) => {
+  const old = oldLink(keyring, share)
+  const claimed = readShare(old)
+  t.equal(claimed.version, 1)
+  requireOldShare(keyring, claimed, share.expires)
+  t.throws(() => requireOldShare(keyring, claimed, share.expires - 1), invalid, 'none was made that late')
+  t.throws(() => requireOldShare(Keyring.create(), claimed, share.expires), invalid)
+  t.throws(() => requireOldShare(keyring, readShare(link), share.expires), invalid, 'nor is another version')
+  t.throws(() => new LinkVerifier(linkKeyRecords(keyring)).require(claimed), invalid)
 })
