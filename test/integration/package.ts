@@ -102,7 +102,12 @@ t.test('npx starts it from the file, and prints commands that work in another te
     '127.0.0.1:0',
   ]
   // A group of its own, all of which gets the signal, as from a terminal.
-  const npx = spawn('npx', up, { cwd: packed, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const npx = spawn('env', ['-u', 'NODE_OPTIONS', 'npx', ...up], {
+    cwd: packed,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const ended = once(npx, 'close')
   let said = ''
   for (const stream of [npx.stdout, npx.stderr])
