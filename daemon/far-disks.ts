@@ -1,5 +1,6 @@
 /**
- * A worker's view of the disks that may not answer: their requests go to the disk's own process, which alone waits.
+ * A worker's view of the disks that it doesn't read itself, whose requests go to the disk's own process. Some came when
+ * its domain was made already, and its successor will read them. The others may not answer, and that process alone waits.
  * One that lets a request wait in vain is silent from then on, and its requests are refused at once; a question of ours
  * stays open there until it answers, and then all is as before.
  */
@@ -46,6 +47,7 @@ export class FarDisks implements Elsewhere {
   readonly #options: FarDisksOptions
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: kept })
   readonly #disks = new Map<DiskId, Far>()
+  readonly #refused = new Set<DiskId>()
   readonly #keeping: NodeJS.Timeout
   #isClosed = false
 
@@ -58,7 +60,12 @@ export class FarDisks implements Elsewhere {
   }
 
   answers(disk: Disk): boolean {
-    return mayNotAnswer(disk)
+    return mayNotAnswer(disk) || this.#refused.has(disk.id)
+  }
+
+  /** This process's domain keeps the disk from it, for good: one of its own can read it. */
+  refused({ id }: Disk): void {
+    this.#refused.add(id)
   }
 
   async pass(exchange: Exchange, disk: Disk): Promise<Reply> {
@@ -98,6 +105,7 @@ export class FarDisks implements Elsewhere {
   /** Forgets disks that are not among `live`. */
   prune(live: ReadonlySet<DiskId>): void {
     for (const id of this.#disks.keys()) if (!live.has(id)) this.#disks.delete(id)
+    for (const id of this.#refused) if (!live.has(id)) this.#refused.delete(id)
   }
 
   close(): void {

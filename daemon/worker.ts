@@ -22,7 +22,10 @@ import { FarDisks, versionField } from './far-disks.ts'
 import { servePrimary } from './processes/serve-primary.ts'
 
 const roster = new Roster()
-const roots = new Roots(({ id }) => say({ type: 'refused', diskId: id }))
+const roots = new Roots((disk) => {
+  far?.refused(disk)
+  say({ type: 'refused', diskId: disk.id })
+})
 const tally = new Tally()
 let keys: DoorKeys | undefined
 let server: Listener | undefined

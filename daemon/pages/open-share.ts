@@ -5,7 +5,7 @@ import type { Roster } from '../../lib/roster.ts'
 import { isDirectoryKey, parseKey, type Key } from '../../lib/tree/path.ts'
 import type { Roots } from '../../lib/tree/roots.ts'
 import { contentDisposition } from '../http/content-disposition.ts'
-import type { Elsewhere } from '../http/elsewhere.ts'
+import { answerHereOr, type Elsewhere } from '../http/elsewhere.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { fileReply, type GrowingFields } from '../http/file-reply.ts'
 import type { LinkChecker } from './check-link.ts'
@@ -36,10 +36,11 @@ export async function openShare(
   exchange.disk = disk.id
   const key = parseKey(share.path)
   if (key === undefined || isDirectoryKey(key)) throw new Fault('NoSuchKey')
-  if (elsewhere?.answers(disk) === true) return elsewhere.pass(exchange, disk)
-  const object = StoredObject.open(roots.of(disk), key)
-  const reply = await fileReply(exchange, object, (fields) => show(fields, key))
-  return { ...reply, fields: { ...reply.fields, ...always } }
+  return answerHereOr(elsewhere, exchange, disk, async () => {
+    const object = StoredObject.open(roots.of(disk), key)
+    const reply = await fileReply(exchange, object, (fields) => show(fields, key))
+    return { ...reply, fields: { ...reply.fields, ...always } }
+  })
 }
 
 /** How a browser treats the file. */

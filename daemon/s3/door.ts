@@ -7,7 +7,7 @@ import { Fault } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Roster } from '../../lib/roster.ts'
 import { anybodys } from '../http/anybodys.ts'
-import type { Elsewhere } from '../http/elsewhere.ts'
+import { answerHereOr, type Elsewhere } from '../http/elsewhere.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Respond } from '../http/listener.ts'
 import { respond, type Service } from '../http/pipeline.ts'
@@ -73,9 +73,9 @@ export function createS3Door(options: S3DoorOptions): S3Door {
     if (on !== 'service' && roster.bucket(address.bucket) !== disk) throw new Fault('AccessDenied')
     const run = authorise(operation, on, method, disk.settings.s3, user.access)
 
-    if (on !== 'service' && operation?.isOfRecords !== true && elsewhere?.answers(disk) === true)
-      return elsewhere.pass(exchange, disk)
-    return run(new AdmittedRequest(exchange, address, query, verified, disk, options))
+    const here = () => run(new AdmittedRequest(exchange, address, query, verified, disk, options))
+    if (on === 'service' || operation?.isOfRecords === true) return here()
+    return answerHereOr(elsewhere, exchange, disk, here)
   }
 
   return { service, respond: (request, response) => void respond(service, request, response, serve) }

@@ -7,6 +7,7 @@
  * A link to a directory counts towards the disk's `symlinkDepth`, and one that leads back to a directory that
  * the key has passed or that holds the link is not entered.
  */
+import { isRefusedByDomain } from '../sys/access.ts'
 import { errno } from '../sys/errno.ts'
 import { cstring, type CPath } from '../sys/libc.ts'
 import { close, O, openat2, readlinkat, RESOLVE } from '../sys/open.ts'
@@ -111,7 +112,9 @@ class Walk {
     const { stat: wanted, reopen } = leaf
     if (!isFile(wanted)) return -errno.ENXIO
     const fd = openat2(reopen.from, reopen.name, O.RDONLY | O.NONBLOCK | O.NOCTTY, reopen.resolve)
-    if (fd < 0) return fd === -errno.ENOENT || fd === -errno.ELOOP ? -errno.EAGAIN : fd
+    // What our domain keeps from us has left the root since.
+    const hasMoved = fd === -errno.ENOENT || fd === -errno.ELOOP || isRefusedByDomain(fd, leaf.fd)
+    if (fd < 0) return hasMoved ? -errno.EAGAIN : fd
     const stat = statFd(fd)
     if (typeof stat !== 'number' && stat.ino === wanted.ino && stat.dev === wanted.dev) return fd
     close(fd)

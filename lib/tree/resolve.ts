@@ -35,21 +35,22 @@ export function resolve(root: Root, key: Key): Opened | Refusal {
   const held = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : O.PATH, beneath)
   if (held === -errno.ELOOP && root.settings.symlinks !== 'deny')
     return answer(openThroughLinks(root, key), directory)
-  const found = directory ? answer(held, true) : opened(root, held)
+  const found = directory ? answer(held, true) : opened(held)
+  if (found === 'moved') return answer(openThroughLinks(root, key), false)
   if (typeof found === 'string' || found.stat.mntId === root.stat?.mntId) return found
   // It lies on a file system mounted inside, which may fold case.
   close(found.fd)
   return answer(openThroughLinks(root, key), directory)
 }
 
-/** The regular file that `held` is, open for reading. Closes `held`. */
-function opened(root: Root, held: number): Opened | Refusal {
+/** The regular file that `held` is, open for reading; 'moved' where it has left the root since. Closes `held`. */
+function opened(held: number): Opened | Refusal | 'moved' {
   if (held < 0) return refusal(-held)
   const stat = statFd(held)
   const fd = typeof stat === 'number' ? stat : isRegular(stat) ? reopen(held, openFlags) : -errno.ENXIO
-  const isRefused = isRefusedByDomain(fd, held)
+  const hasMoved = isRefusedByDomain(fd, held)
   close(held)
-  if (isRefused) return root.isRefused()
+  if (hasMoved) return 'moved'
   return fd < 0 || typeof stat === 'number' ? refusal(-fd) : { fd, stat }
 }
 

@@ -123,12 +123,6 @@ export class Root {
     if (this.check()) statAt(this.fd, '', AT_EMPTY_PATH | AT_STATX_FORCE_SYNC)
   }
 
-  /** Something in it is there, and the process's domain forbids to read it: the answer for who asked. */
-  isRefused(): 'DiskOffline' {
-    this.#refused(this.disk)
-    return 'DiskOffline'
-  }
-
   close(): void {
     this.#closed = true
     this.#release()
