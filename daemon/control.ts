@@ -10,7 +10,7 @@ import { doorKeysRecord } from '../lib/auth/door-keys.ts'
 import { KeyringFile } from '../lib/auth/keyring.ts'
 import { shareSeconds } from '../lib/auth/share.ts'
 import type { Config } from '../lib/config.ts'
-import type { Disk } from '../lib/disk.ts'
+import { followsNowhere, type Disk } from '../lib/disk.ts'
 import { Disks } from '../lib/disks.ts'
 import { Fault } from '../lib/errors.ts'
 import { formatListen, type ListenAddress } from '../lib/listen-address.ts'
@@ -105,6 +105,12 @@ servePrimary<ToControl, FromControl>('control', {
     server = createControlServer(daemon, () => socketOwner)
     await listenOn(server, config.controlSocket)
     for (const disk of disks.list()) {
+      if (followsNowhere(disk.settings))
+        log.warn('disk.follows-nowhere', {
+          disk: disk.id,
+          advice:
+            'symlinks: follow needs followInto: name directories with --follow-into, or set --symlinks inside',
+        })
       // Nobody waits for a root that takes its time to answer.
       void disks.offline(disk).then((reason) => {
         if (reason !== undefined) log.warn('disk.offline', { disk: disk.id, reason })

@@ -13,12 +13,14 @@ export type Alias = string & { readonly brand: 'Alias' }
 
 /**
  * How S3 treats symbolic links. `inside`: followed while they stay in the disk. `deny`: none is followed.
- * `follow`: followed wherever they lead, the one exception to "nothing leaves the root".
+ * `follow`: followed into the directories of `followInto` too, the one exception to "nothing leaves the root".
  */
 export type SymlinkPolicy = 'inside' | 'deny' | 'follow'
 
 export interface DiskSettings {
   readonly symlinks: SymlinkPolicy
+  /** Where links may lead beside the disk itself, with `follow` alone: canonical and absolute directories. */
+  readonly followInto: readonly string[]
   /** Symbolic links to directories that one key may pass, 0 to 40. */
   readonly symlinkDepth: number
   /** What GetBucketLocation says. */
@@ -33,6 +35,7 @@ export interface DiskSettings {
 
 export const defaultSettings: DiskSettings = {
   symlinks: 'inside',
+  followInto: [],
   symlinkDepth: 4,
   region: 'local',
   strictRegion: false,
@@ -40,6 +43,10 @@ export const defaultSettings: DiskSettings = {
   s3: 'ro',
   crossDevices: false,
 }
+
+/** Such disks were made when `follow` alone led anywhere. */
+export const followsNowhere = ({ symlinks, followInto }: DiskSettings): boolean =>
+  symlinks === 'follow' && followInto.length === 0
 
 /** Who a root is, so that an empty mount point is never taken for the disk that should be mounted there. */
 export interface RootIdentity {

@@ -11,14 +11,17 @@ import { canonicalMountpoint, makeMountpoint, removeMountpoint } from './mountpo
 import {
   canonicalDirectory,
   mountpointConflict,
+  overlap,
   requireReadable,
   rootConflict,
   type Places,
 } from './roots.ts'
+import type { Purpose } from './path-walk.ts'
 import { settings } from './store/records.ts'
 import { put, remove, type Change, type Store } from './store/store.ts'
 import { errnoName, errnoOf } from './sys/errno.ts'
 import { mountsInside } from './sys/mountinfo.ts'
+import { placedDirectory } from './trusted-path.ts'
 import { removeTree } from './tree/remove.ts'
 import { identify, whyOffline } from './tree/root.ts'
 import { Examiner } from './examiner.ts'
@@ -97,7 +100,7 @@ export class Disks {
       ...disk,
       alias,
       tags: wishes.tags ?? disk.tags,
-      settings: settings({ ...disk.settings, ...wishes.settings }, 'settings'),
+      settings: this.#settings({ ...disk.settings, ...wishes.settings }, wishes),
     })
   }
 
@@ -226,6 +229,31 @@ export class Disks {
     return { root, identity: identified(root) }
   }
 
+  /**
+   * What S3 may follow links into is as canonical as a root, and never ours. Throws NotADirectory, AccessDenied,
+   * Untrusted, RootConflict; InvalidArgument where links are to be followed and nothing says into what.
+   */
+  #settings(wanted: Readonly<Record<string, unknown>>, { settings: wishes = {} }: DiskWishes): DiskSettings {
+    const parsed = settings(wanted, 'settings')
+    if (wishes.symlinks === 'follow' && parsed.followInto.length === 0)
+      throw new Fault(
+        'InvalidArgument',
+        'symlinks: follow needs the directories that links may lead to: name each with --follow-into DIR (followInto)',
+      )
+    if (wishes.followInto === undefined) return parsed
+    const followInto = parsed.followInto.map((path) => {
+      canonicalDirectory(path)
+      const directory = placedDirectory(path, followed)
+      if (overlap(directory, this.#places.state))
+        throw new Fault(
+          'RootConflict',
+          `${directory} is not apart from twofold's own state directory ${this.#places.state}: links may not lead there`,
+        )
+      return directory
+    })
+    return { ...parsed, followInto: [...new Set(followInto)] }
+  }
+
   #freeAlias(alias: string | null, disk?: Disk): Disk['alias'] {
     if (alias === null) return null
     const parsed = parseAlias(alias)
@@ -251,7 +279,7 @@ export class Disks {
       kind,
       root,
       identity,
-      settings: settings({ ...wishes.settings }, 'settings'),
+      settings: this.#settings({ ...wishes.settings }, wishes),
       tags: wishes.tags ?? {},
       mountpoint: null,
       mountMade: null,
@@ -270,6 +298,8 @@ export class Disks {
 
 const whyLetGo = (disk: Disk): string =>
   `it was put offline: "twofold disk online ${bucketName(disk)}" brings it back`
+
+const followed: Purpose = { what: 'where links may lead', how: 'with --follow-into DIR' }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 

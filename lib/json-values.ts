@@ -63,6 +63,13 @@ export const withDefault =
   (value, where) =>
     value === undefined ? fallback : parse(value, where)
 
+export const list =
+  <T>(parse: Parse<T>, most: number): Parse<readonly T[]> =>
+  (value, where) => {
+    if (!Array.isArray(value) || value.length > most) throw wrong(where, `a list of at most ${most}`)
+    return value.map((one: unknown, index) => parse(one, `${where}[${index}]`))
+  }
+
 /** Names of 1 to 128 characters with text of up to 256, at most 50: the limits of S3's tags. */
 export const tags: Parse<Readonly<Record<string, string>>> = (value, where) => {
   if (!isObject(value)) throw wrong(where, 'an object')

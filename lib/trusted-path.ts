@@ -1,7 +1,8 @@
 /**
- * Paths that root and we alone can change, every directory above them included. What passed once stays so, whoever
- * else is on this machine: it may then be used by its name.
+ * Paths that root and we alone can change, every directory above them included (but for `placedDirectory`). What
+ * passed once stays so, whoever else is on this machine: it may then be used by its name.
  */
+import { Fault } from './errors.ts'
 import { PathWalk, rootAndUs, type Purpose } from './path-walk.ts'
 
 /**
@@ -18,6 +19,21 @@ export function ourDirectory(path: string, purpose: Purpose, mode: number): stri
     walk.make(mode)
     // Somebody who was faster in a directory that all may write to.
     walk.requireOwners(rootAndUs(), 'judged')
+    return walk.path
+  } finally {
+    walk.close()
+  }
+}
+
+/**
+ * The canonical path of the directory `path`, which others may own, but lead elsewhere by no link of theirs. Throws
+ * Untrusted, AccessDenied.
+ */
+export function placedDirectory(path: string, purpose: Purpose): string {
+  const walk = PathWalk.to(path, purpose)
+  try {
+    walk.requireDirectory()
+    if (walk.missing.length > 0) throw new Fault('NotADirectory', `there is no directory ${path}`)
     return walk.path
   } finally {
     walk.close()

@@ -47,7 +47,7 @@ export function diskText(disk: DiskView): string {
     ])
   for (const note of disk.mount?.notes ?? []) rows.push(['', note])
   const names = Object.keys(defaultSettings) as (keyof DiskSettings)[]
-  for (const name of names) rows.push([name, String(disk.settings[name])])
+  for (const name of names) rows.push([name, [disk.settings[name]].flat().join(', ')])
   for (const [name, value] of Object.entries(disk.tags)) rows.push(['tag', `${name}=${value}`])
   return table(rows)
 }

@@ -8,7 +8,7 @@ type Settings = NonNullable<InputOf<'createDisk'>['settings']>
 interface SettingFlag extends Flag {
   readonly value: string
   readonly key: keyof Settings
-  readonly kind: 'text' | 'number' | 'yes or no'
+  readonly kind: 'text' | 'number' | 'yes or no' | 'directories'
   readonly most?: number
 }
 
@@ -18,7 +18,15 @@ const settingFlags: Readonly<Record<string, SettingFlag>> = {
     kind: 'text',
     value: 'POLICY',
     completes: ['inside', 'deny', 'follow'],
-    doc: 'which symbolic links S3 follows: inside (the default), deny, follow',
+    doc: 'which symbolic links S3 follows: inside (the default), deny, or follow: out of the disk too, into what --follow-into names',
+  },
+  'follow-into': {
+    key: 'followInto',
+    kind: 'directories',
+    value: 'DIR',
+    completes: 'directory',
+    many: true,
+    doc: "with --symlinks follow: links may lead into this directory, and whoever has a key of the disk reads, with the daemon's rights, what they lead to; may be repeated, and replaces what was named before",
   },
   'symlink-depth': {
     key: 'symlinkDepth',
@@ -65,8 +73,13 @@ export const diskFlags: Flags = {
 
 /** The settings that were given; undefined where none was. Throws Usage. */
 export function settingsOf(call: Call): Settings | undefined {
-  const given: Record<string, string | number | boolean> = {}
+  const given: Record<string, string | number | boolean | string[]> = {}
   for (const [flag, { key, kind, completes, most = 0 }] of Object.entries(settingFlags)) {
+    if (kind === 'directories') {
+      const paths = call.texts(flag)
+      if (paths.length > 0) given[key] = paths.map((path) => call.path(path))
+      continue
+    }
     const text = call.text(flag)
     if (text === undefined) continue
     if (Array.isArray(completes) && !completes.includes(text))

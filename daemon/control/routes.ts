@@ -69,8 +69,9 @@ export const routes = {
     needs: 'disk',
     on: 'disk',
     admin: {
-      for: '`root` or `symlinks: follow`',
-      when: ({ root, settings }) => root !== undefined || settings?.symlinks === 'follow',
+      for: '`root`, `symlinks: follow` or `followInto`',
+      when: ({ root, settings }) =>
+        root !== undefined || settings?.symlinks === 'follow' || settings?.followInto !== undefined,
     },
     input: schema.changeDisk,
     doc: "Changes what is given: alias, tags, settings; `root` binds an adopted disk's root anew.",

@@ -5,11 +5,13 @@
 import type { Config } from '../../lib/config.ts'
 import type { DiskId, DiskSettings } from '../../lib/disk.ts'
 import type { ProcessView } from '../processes/process-view.ts'
-import { flag, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/json-values.ts'
+import { flag, list, nullable, object, oneOf, optional, tags, text, whole } from '../../lib/json-values.ts'
 
 /** Some of a disk's settings, to be changed. */
 export const someSettings = object({
   symlinks: optional(oneOf('inside', 'deny', 'follow')),
+  /** Absolute paths of directories; of use with `symlinks: follow` alone. */
+  followInto: optional(list(text(), 32)),
   symlinkDepth: optional(whole(0, 40)),
   region: optional(text(1, 64)),
   strictRegion: optional(flag),

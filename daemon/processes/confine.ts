@@ -20,7 +20,7 @@ import { setGroup, setgroups, setUser } from '../../lib/sys/identity.ts'
 import { ACCESS, allowBeneath, createRuleset, landlockAbi, restrictSelf } from '../../lib/sys/landlock.ts'
 import { must } from '../../lib/sys/libc.ts'
 import { loadedFiles } from '../../lib/sys/loaded-files.ts'
-import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
+import { AT_FDCWD, close, O, openat2, RESOLVE } from '../../lib/sys/open.ts'
 import { isDirectory, statFd } from '../../lib/sys/stat.ts'
 import { identifyOpened, isSameRoot } from '../../lib/tree/root.ts'
 import type { Confinement, ProcessUser, Reach } from './confinement.ts'
@@ -106,8 +106,13 @@ function domainOf(reads: readonly Reach[]): number | undefined {
   const abi = landlockAbi()
   if (abi === 0) return undefined
   const ruleset = must(createRuleset(abi), 'landlock_create_ruleset')
-  const allow = (path: string, access: bigint, isMeant: (fd: number) => boolean = () => true) => {
-    const fd = openat2(AT_FDCWD, path, O.PATH)
+  const allow = (
+    path: string,
+    access: bigint,
+    isMeant: (fd: number) => boolean = () => true,
+    resolve: number = 0,
+  ) => {
+    const fd = openat2(AT_FDCWD, path, O.PATH, resolve)
     if (fd < 0) return
     try {
       const stat = statFd(fd)
@@ -125,6 +130,12 @@ function domainOf(reads: readonly Reach[]): number | undefined {
   for (const path of loadedFiles()) allow(path, read | ACCESS.EXECUTE)
   for (const path of [modules, ...packages()]) allow(path, read | ACCESS.EXECUTE)
   for (const { path, identity } of reads)
-    allow(path, read, (fd) => identity === null || isSameRoot(identifyOpened(fd, path), identity))
+    allow(
+      path,
+      read,
+      (fd) => identity === null || isSameRoot(identifyOpened(fd, path), identity),
+      // Where nobody says who it must be, it is at least what its canonical path leads to.
+      identity === null ? RESOLVE.NO_SYMLINKS : 0,
+    )
   return ruleset
 }

@@ -12,6 +12,10 @@ export const managedRoots = (state: string): string => join(state, 'disks')
 export const reachOf = (state: string, { kind, root, identity }: Disk): Reach =>
   kind === 'managed' ? { path: managedRoots(state), identity: null } : { path: root, identity }
 
+/** Where the disk's links may lead beside its root. */
+const followedOf = ({ settings: { symlinks, followInto } }: Disk): readonly Reach[] =>
+  symlinks === 'follow' ? followInto.map((path) => ({ path, identity: null })) : []
+
 /**
  * What must be open to a worker: managed disks, also those to come, and whichever of the others it serves itself.
  * Opening the root of one that may not answer would hold up its start.
@@ -21,6 +25,7 @@ export const workerReads = (state: string, disks: readonly Disk[]): readonly Rea
   ...disks
     .filter((disk) => disk.kind === 'adopted' && !disk.letGo && !mayNotAnswer(disk))
     .map((disk) => reachOf(state, disk)),
+  ...disks.filter((disk) => !disk.letGo && !mayNotAnswer(disk)).flatMap(followedOf),
 ]
 
 /** `user` is null where we aren't root. Mode bits keep such a process from nothing: an S3 key is its holder's right. */
@@ -31,8 +36,9 @@ export const workerConfinement = (user: ProcessUser | null, reads: readonly Reac
 })
 
 /** The same for the process of one disk. */
-export function diskConfinement(user: ProcessUser | null, { root, identity }: Disk): Confinement {
-  const reads = [{ path: root, identity }]
+export function diskConfinement(user: ProcessUser | null, disk: Disk): Confinement {
+  const { root, identity } = disk
+  const reads = [{ path: root, identity }, ...followedOf(disk)]
   return workerConfinement(user === null ? null : (ownerOf(root) ?? user), reads)
 }
 

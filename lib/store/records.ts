@@ -16,6 +16,7 @@ import {
 import {
   brand,
   flag,
+  list,
   nullable,
   object,
   oneOf,
@@ -36,6 +37,7 @@ const absolute = brand((value) => (/^\/[^\0]*$/.test(value) ? value : undefined)
 
 export const settings: Parse<DiskSettings> = object({
   symlinks: withDefault(oneOf('inside', 'deny', 'follow'), defaultSettings.symlinks),
+  followInto: withDefault(list(absolute, 32), defaultSettings.followInto),
   symlinkDepth: withDefault(whole(0, 40), defaultSettings.symlinkDepth),
   region: withDefault(text(1, 64), defaultSettings.region),
   strictRegion: withDefault(flag, defaultSettings.strictRegion),

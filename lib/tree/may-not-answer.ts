@@ -28,12 +28,14 @@ function judge({ identity, root, settings, letGo }: Disk): boolean {
   if (letGo) return false
   const [, type = ''] = identity.fileSystem.split(':')
   if (remoteTypes.has(Number.parseInt(type, 16))) return true
-  // Such a link leads anywhere.
-  if (settings.symlinks === 'follow') return true
+  const roots = [root, ...(settings.symlinks === 'follow' ? settings.followInto : [])]
   return currentMounts().some(({ mountpoint, type }) => {
     // Where everything lies on it, nothing is gained.
     if (!isRemoteName(type) || mountpoint === '/') return false
-    const isOnTheWay = root === mountpoint || root.startsWith(`${mountpoint}/`)
-    return isOnTheWay || (settings.crossDevices && mountpoint.startsWith(`${root === '/' ? '' : root}/`))
+    return roots.some((directory) => {
+      const isOnTheWay = directory === mountpoint || directory.startsWith(`${mountpoint}/`)
+      const isInside = mountpoint.startsWith(`${directory === '/' ? '' : directory}/`)
+      return isOnTheWay || (settings.crossDevices && isInside)
+    })
   })
 }

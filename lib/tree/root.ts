@@ -123,6 +123,11 @@ export class Root {
     if (this.check()) statAt(this.fd, '', AT_EMPTY_PATH | AT_STATX_FORCE_SYNC)
   }
 
+  /** Something that it leads to is there, and the process's domain forbids to read it. */
+  isRefused(): void {
+    this.#refused(this.disk)
+  }
+
   close(): void {
     this.#closed = true
     this.#release()

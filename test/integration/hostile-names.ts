@@ -14,6 +14,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
@@ -29,6 +30,7 @@ import { mountTable } from '../../lib/sys/mountinfo.ts'
 import { close } from '../../lib/sys/open.ts'
 import { openDevice } from '../../mount/kernel/device.ts'
 import { startDaemon, twofold } from '../fixtures/daemon.ts'
+import { s3 } from '../fixtures/s3.ts'
 
 const [alice, bob] = [4001, 4002] as const
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root, to be two others' }
@@ -423,5 +425,50 @@ t.test('a mount point in a home', noFuse, async (t) => {
       [],
       'and none is left',
     )
+  })
+})
+
+t.test('S3 and the state directory', asRoot, async (t) => {
+  const top = scratch(t)
+  const place = home(top, alice)
+  const state = join(top, 'state')
+  const data = join(place, 'data')
+  sh(alice, `mkdir ${data} && echo mine > ${data}/file`)
+  const daemon = await startDaemon(data, { state, args: ['--no-mount', '--listen', '127.0.0.1:0'] })
+  t.teardown(() => daemon.stop())
+  const control = new Client(join(state, 'control.sock'))
+  const id = daemon.disk
+  const get = async (key: string) => {
+    // A connection that a worker with the rights of before still has would be told to come again.
+    const { status, body } = await s3(daemon, { key, headers: { connection: 'close' } })
+    return status === 200 ? body.toString() : status
+  }
+
+  t.test('links lead into what is named for them, and to no secret', async (t) => {
+    const shared = join(top, 'shared')
+    mkdirSync(shared)
+    writeFileSync(join(shared, 'news'), 'news')
+    sh(alice, `cd ${data}; ln -s ${state}/keyring.json key; ln -s ${state} all; ln -s ${shared}/news news`)
+    sh(alice, `cd ${data}; ln -s ${shared}/../state/keyring.json round; ln -s /etc/shadow shadow`)
+    const links = ['key', 'all/keyring.json', 'round', 'shadow', 'all/disks/']
+    t.equal(await get('file'), 'mine\n')
+    for (const key of [...links, 'news']) t.equal(await get(key), 404, key)
+    await t.rejects(control.ask('changeDisk', { id }, { settings: { symlinks: 'follow' } }), {
+      code: 'InvalidArgument',
+    })
+    for (const into of [state, join(state, 'level'), top, '/'])
+      await t.rejects(
+        control.ask('changeDisk', { id }, { settings: { symlinks: 'follow', followInto: [into] } }),
+        {
+          code: 'RootConflict',
+        },
+      )
+    await control.ask('changeDisk', { id }, { settings: { symlinks: 'follow', followInto: [shared] } })
+    t.equal(await get('news'), 'news')
+    for (const key of links) t.equal(await get(key), 404, key)
+    symlinkSync(join(state, 'keyring.json'), join(shared, 'key'))
+    sh(alice, `ln -s ${shared} ${data}/in`)
+    t.equal(await get('in/news'), 'news')
+    t.equal(await get('in/key'), 404, 'nor from there on')
   })
 })

@@ -220,3 +220,34 @@ t.test('users: one name a disk, another key at each rotation', async (t) => {
   await users.revoke(other)
   t.strictSame(await store.all('users'), [])
 })
+
+t.test('links are followed out into directories that are named, and never into our own', async (t) => {
+  const { disks, top, places, make } = await open(t)
+  const disk = await disks.adopt(make('data'), {})
+  const change = (settings: object) => disks.change(disks.find(disk.id), { settings })
+  await t.rejects(change({ symlinks: 'follow' }), { code: 'InvalidArgument', message: /--follow-into DIR/ })
+  t.equal(disks.find(disk.id).settings.symlinks, 'inside')
+  symlinkSync('shared', join(top, 'link'))
+  await t.rejects(
+    change({ followInto: [join(top, 'link')] }),
+    { code: 'NotADirectory' },
+    'it is not there yet',
+  )
+  const shared = make('shared')
+  await change({ symlinks: 'follow', followInto: [join(top, 'link'), shared] })
+  t.match(disks.find(disk.id).settings, { symlinks: 'follow', followInto: [shared] })
+  for (const path of [places.state, join(places.state, 'disks'), top, '/'])
+    await t.rejects(change({ followInto: [path] }), { code: /RootConflict|NotADirectory/ }, path)
+  await t.rejects(change({ followInto: ['relative'] }), { code: 'InvalidArgument' })
+  await t.rejects(change({ followInto: Array(33).fill(shared) }), { code: 'InvalidArgument' })
+  t.same(disks.find(disk.id).settings.followInto, [shared])
+  await change({ region: 'other' })
+  t.match(disks.find(disk.id).settings, { symlinks: 'follow', followInto: [shared] }, 'what was named stays')
+  await t.rejects(change({ symlinks: 'follow', followInto: [] }), { code: 'InvalidArgument' })
+  await change({ symlinks: 'inside', followInto: [] })
+  await t.rejects(
+    disks.adopt(make('more'), { settings: { symlinks: 'follow' } }),
+    { code: 'InvalidArgument' },
+    'nor may a new disk',
+  )
+})

@@ -138,7 +138,7 @@ const told: Readonly<Record<UnseenKind, Told>> = {
     level: 'limited',
     says: 'symbolic links that lead out of the disk; the mount shows the link, S3 nothing',
     remedy: (disk) =>
-      `copy what they lead to into the disk, or have S3 follow them to whatever the daemon may read: twofold disk set ${disk} --symlinks follow`,
+      `copy what they lead to into the disk, or have S3 follow them into a directory that you name: twofold disk set ${disk} --symlinks follow --follow-into DIR`,
   },
   unfollowed: {
     about: 'links',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { loadConfig } from '../../../lib/config.ts'
-import { defaultSettings } from '../../../lib/disk.ts'
+import { defaultSettings, followsNowhere } from '../../../lib/disk.ts'
 import { Fault } from '../../../lib/errors.ts'
 import { canonicalDirectory } from '../../../lib/roots.ts'
 import type { DiskView, StatusView } from '../../control/schema.ts'
@@ -134,7 +134,7 @@ function canonical(path: string, typed: string): string {
   return canonicalDirectory(path)
 }
 
-function diskFindings({ offlineReason, mount, name }: DiskView): Finding[] {
+function diskFindings({ offlineReason, mount, name, settings }: DiskView): Finding[] {
   const findings: Finding[] = [
     offlineReason === null
       ? { level: 'good', about: 'root', says: 'the one that was adopted' }
@@ -145,6 +145,13 @@ function diskFindings({ offlineReason, mount, name }: DiskView): Finding[] {
           remedy: `mount what is missing, or bind the disk anew: twofold disk set ${name} --root DIR`,
         },
   ]
+  if (followsNowhere(settings))
+    findings.push({
+      level: 'limited',
+      about: 'symlinks',
+      says: 'follow, with no directory named: S3 follows no link out of the disk',
+      remedy: `twofold disk set ${name} --follow-into DIR, or --symlinks inside`,
+    })
   if (mount === null)
     findings.push({
       level: 'note',

@@ -118,8 +118,10 @@ t.test('what reaches beyond a disk needs admin, though the disk may be changed',
   const permission = 'disk'
   t.equal(await refusal({ permission }, 'changeDisk', { id: 'mine' }, { tags: { a: 'b' } }), undefined)
   t.equal(await refusal({ permission }, 'changeDisk', { id: 'mine' }, { root: scratch }), 'AccessDenied')
-  const follow = { settings: { symlinks: 'follow' as const } }
+  const follow = { settings: { symlinks: 'follow' as const, followInto: ['/srv'] } }
   t.equal(await refusal({ permission }, 'changeDisk', { id: 'mine' }, follow), 'AccessDenied')
+  const further = { settings: { followInto: ['/srv'] } }
+  t.equal(await refusal({ permission }, 'changeDisk', { id: 'mine' }, further), 'AccessDenied')
   t.equal(await refusal({ permission }, 'mountDisk', { id: 'mine' }, { mountpoint: '/etc' }), 'AccessDenied')
   t.equal(await refusal({}, 'changeDisk', { id: 'mine' }, follow), undefined, 'an admin may')
   t.match(daemon.disks.find('mine'), { root: mine.root, mountpoint: null })

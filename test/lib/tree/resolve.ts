@@ -114,20 +114,73 @@ t.test('deny follows none', async (t) => {
   for (const key of ['to-file', 'to-dir/f', 'to-dir/', 'absolute']) t.equal(read(key), 'NoSuchKey', key)
 })
 
-t.test('follow leaves the root, though not through what the kernel calls magic', async (t) => {
+t.test('follow leaves the root for the directories that it names', async (t) => {
   const dir = linked(t)
-  symlinkSync('/proc/self/root/etc/passwd', join(dir, 'root', 'magic'))
-  const read = open(t, join(dir, 'root'), { symlinks: 'follow' }, { mountpoint: '/mnt/mounted' })
+  const link = (target: string, name: string) => symlinkSync(target, join(dir, name))
+  mkdirSync(join(dir, 'hidden'))
+  writeFileSync(join(dir, 'hidden/secret'), 'hidden')
+  link('/proc/self/root/etc/passwd', 'root/magic')
+  link('../hidden/secret', 'root/unnamed')
+  link('../hidden', 'root/unnamed-dir')
+  link(join(dir, 'hidden/secret'), 'root/unnamed-absolute')
+  link('../hidden/secret', 'out/leaves')
+  link('../root/d/f', 'out/returns')
+  link('secret', 'out/stays')
+  link(`${dir}//out/./secret`, 'root/untidy')
+  link(`${dir}/out/../hidden/secret`, 'root/past')
+  link(`${dir}/none/../out/secret`, 'root/over-nothing')
+  link(dir, 'root/above')
+  const settings = { symlinks: 'follow', followInto: [join(dir, 'out')] } as const
+  const read = open(t, join(dir, 'root'), settings, { mountpoint: '/mnt/mounted' })
   t.equal(read('outward'), 'outside')
   t.equal(read('outward-dir/secret'), 'outside')
   t.equal(read('outward-dir/'), 'directory')
+  t.equal(read('outward-dir/stays'), 'outside')
+  t.equal(read('outward-dir/returns'), 'f')
   t.equal(read('out-and-back'), 'inside')
   t.equal(read('outward-absolute'), 'outside')
+  t.equal(read('untidy'), 'outside')
   t.equal(read('by-mount'), 'f')
   t.equal(read('to-dir/f'), 'f')
-  t.equal(read('self/file'), 'NoSuchKey')
-  t.equal(read('magic'), 'NoSuchKey')
-  t.equal(read('dangling'), 'NoSuchKey')
+  for (const key of [
+    'self/file',
+    'magic',
+    'passwd',
+    'dangling',
+    'unnamed',
+    'unnamed-dir/',
+    'unnamed-dir/secret',
+    'unnamed-absolute',
+    'outward-dir/leaves',
+    'past',
+    'over-nothing',
+    'above/',
+    'above/hidden/secret',
+  ])
+    t.equal(read(key), 'NoSuchKey', key)
+
+  // What comes to lead elsewhere leads nowhere.
+  renameSync(join(dir, 'out'), join(dir, 'away'))
+  link('hidden', 'out')
+  t.equal(read('outward'), 'NoSuchKey')
+  t.equal(read('outward-dir/'), 'NoSuchKey')
+  rmSync(join(dir, 'out'))
+  writeFileSync(join(dir, 'out'), '')
+  t.equal(read('outward'), 'NoSuchKey')
+  t.equal(read('outward-dir'), 'NoSuchKey', 'a directory that was named is no file')
+})
+
+t.test('follow without a directory named, as it was once set, leaves no root', async (t) => {
+  const read = open(t, join(linked(t), 'root'), { symlinks: 'follow' })
+  t.equal(read('to-file'), 'inside')
+  for (const key of ['outward', 'outward-dir/', 'outward-absolute', 'passwd'])
+    t.equal(read(key), 'NoSuchKey', key)
+})
+
+t.test('directories are named for follow alone', async (t) => {
+  const dir = linked(t)
+  const read = open(t, join(dir, 'root'), { symlinks: 'inside', followInto: [join(dir, 'out')] })
+  for (const key of ['outward', 'outward-absolute', 'out-and-back']) t.equal(read(key), 'NoSuchKey', key)
 })
 
 t.test('a key passes at most symlinkDepth links to directories', async (t) => {
