@@ -162,7 +162,8 @@ t.test('up that is interrupted while it starts leaves nothing, and no error', as
 
 t.test('what up can’t do is one line with the remedy', async (t) => {
   const up = (...typed: string[]) =>
-    spawnSync(process.execPath, [twofold, 'up', ...typed], {
+    // Without the test runner's own options, by which Node writes where workers may not.
+    spawnSync('/usr/bin/env', ['NODE_OPTIONS=', process.execPath, twofold, 'up', ...typed], {
       encoding: 'utf8',
       cwd: '/',
       env: { ...process.env, INIT_CWD: top },
