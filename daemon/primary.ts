@@ -54,7 +54,7 @@ const mountTime = 20_000
 export async function startPrimary(options: PrimaryOptions): Promise<Primary> {
   const { config, log } = options
   requireOwnState(config)
-  const lock = await lockState(config.state)
+  const lock = await lockState(config.state, log)
   try {
     const socket = openListenSocket(config.listen, { expose: config.expose, whenTaken: options.whenTaken })
     if (!isLoopback(socket.address.host)) {
@@ -118,7 +118,7 @@ class Supervisor implements Primary {
         this.#control.say({ type: 'measured', of: 'mount', process, diskId, question, figures })
       },
       () => this.#changed(),
-      lock.fd,
+      lock.childrenFd,
     )
     this.#control = new Child<FromControl, ToControl>({
       role: 'control',
@@ -153,7 +153,7 @@ class Supervisor implements Primary {
       config,
       log,
       listen: socket.address,
-      lockFd: lock.fd,
+      lockFd: lock.childrenFd,
       changed: () => this.#changed(),
     })
     this.#workers = new Workers({
@@ -162,7 +162,7 @@ class Supervisor implements Primary {
       listen: socket.address,
       socketFd: socket.fd,
       user,
-      lockFd: lock.fd,
+      lockFd: lock.childrenFd,
       ready: () => this.#checkUp(),
       published: (version) =>
         void this.#disks.settled().then(() => this.#control.say({ type: 'published', version })),

@@ -7,7 +7,7 @@ export const mountText = (mount: MountView | null): string =>
   mount === null
     ? 'not mounted'
     : mount.state === 'mounted'
-      ? mount.mountpoint
+      ? `${mount.mountpoint}${mount.answering === false ? ' (not answering)' : ''}`
       : `${mount.state}${mount.error === null ? '' : `: ${mount.error}`}`
 
 export const diskTable = (disks: readonly DiskView[]): string =>

@@ -2,7 +2,7 @@
 import { parseDiskId } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
 import { sees } from './caller.ts'
-import { diskView } from './disk-view.ts'
+import { askedViews, diskView } from './disk-view.ts'
 import { Page, type Handlers } from './handler.ts'
 
 /** As Archil's. */
@@ -16,7 +16,7 @@ export const diskRoutes: Pick<
     const disks = daemon.disks.list().filter(({ id }) => sees(caller, id))
     if (name !== undefined) {
       const found = disks.filter((disk) => disk.alias === name || disk.id === name)
-      return Promise.all(found.map((disk) => diskView(daemon, disk)))
+      return askedViews(daemon, found)
     }
     let from = 0
     if (cursor !== undefined) {
@@ -27,7 +27,7 @@ export const diskRoutes: Pick<
     }
     const page = disks.slice(from, from + limit)
     const next = from + limit < disks.length ? (page.at(-1)?.id ?? null) : null
-    return new Page(await Promise.all(page.map((disk) => diskView(daemon, disk))), next)
+    return new Page(await askedViews(daemon, page), next)
   },
 
   createDisk: (daemon, { input: { name, root, tags, settings } }) =>
@@ -46,7 +46,8 @@ export const diskRoutes: Pick<
     }),
 
   async showDisk(daemon, { params: { id = '' } }) {
-    return diskView(daemon, daemon.disks.find(id))
+    const [view] = await askedViews(daemon, [daemon.disks.find(id)])
+    return view!
   },
 
   changeDisk: (daemon, { input: { name, root, tags, settings }, params: { id = '' } }) =>

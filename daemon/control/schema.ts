@@ -84,6 +84,8 @@ export interface MountView {
   /** Of a mount that stands. */
   readonly engine: string | null
   readonly passthrough: boolean | null
+  /** Of a mount that stands: whether it answered within two seconds just now. null where it wasn't asked. */
+  readonly answering: boolean | null
   /** Why it failed; it is tried again meanwhile. */
   readonly error: string | null
   /** Whatever else the engine says of the machine or the mount, one sentence each. */

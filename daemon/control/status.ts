@@ -1,6 +1,6 @@
 /** The route that says how the daemon is. */
 import { version } from '../../lib/version.ts'
-import { diskView } from './disk-view.ts'
+import { askedViews } from './disk-view.ts'
 import type { Handlers } from './handler.ts'
 
 export const statusRoutes: Pick<Handlers, 'status'> = {
@@ -17,7 +17,7 @@ export const statusRoutes: Pick<Handlers, 'status'> = {
       metricsListen: daemon.metricsListen,
       settings: daemon.config,
       processes: daemon.processes(),
-      disks: await Promise.all(daemon.disks.list().map((disk) => diskView(daemon, disk))),
+      disks: await askedViews(daemon, daemon.disks.list()),
     }
   },
 }

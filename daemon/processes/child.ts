@@ -5,12 +5,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { childEnvironment, confinedEnvironment } from '../../lib/config.ts'
 import type { DiskId } from '../../lib/disk.ts'
 import type { Log } from '../../lib/log.ts'
 import { launchFd, type Confinement, type Launch } from './confinement.ts'
-import { lineToChild, type Listeners } from './line.ts'
+import { lineToChild, type Line, type Listeners } from './line.ts'
+import type { Ping } from './messages.ts'
 import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** Milliseconds before a crashed child starts again: doubled each time, forgotten after a minute of life. */
@@ -40,7 +42,7 @@ export interface ChildOptions<In extends { readonly type: string }> {
   readonly execArgv?: readonly string[]
   /** A descriptor of ours that it inherits as `handedFd`. */
   readonly fd?: number
-  /** The lock's, which it inherits and thereby holds as long as it lives. */
+  /** A lock's (state-lock.ts), which it inherits and thereby holds as long as it lives. */
   readonly lockFd: number
   /** Asked at each start: what the child is reduced to before it runs. Without it, it has all of our rights. */
   readonly confinement?: () => Confinement
@@ -64,7 +66,11 @@ export interface ChildOptions<In extends { readonly type: string }> {
 export class Child<In extends { readonly type: string }, Out> {
   readonly #options: ChildOptions<In>
   #process: ChildProcess | undefined
-  #say: ((message: Out) => void) | undefined
+  #line: Line<Out | Ping> | undefined
+  /** The last ping, whether it has been answered, and what hears that. */
+  #pings = 0
+  #pinging: Promise<boolean> | undefined
+  #ponged: (number: number) => void = () => {}
   #state: ProcessView['state'] = 'down'
   #startedAt: number | null = null
   #restarts = 0
@@ -104,7 +110,26 @@ export class Child<In extends { readonly type: string }, Out> {
   }
 
   say(message: Out): void {
-    this.#say?.(message)
+    this.#line?.say(message)
+  }
+
+  /** Whether its main thread goes on, found out within `milliseconds`. */
+  async answers(milliseconds: number): Promise<boolean> {
+    if (this.#process === undefined) return false
+    this.#pinging ??= new Promise((resolve) => {
+      const number = ++this.#pings
+      this.#ponged = (answered) => {
+        if (answered !== number) return
+        this.#pinging = undefined
+        resolve(true)
+      }
+      this.#line?.say({ type: 'ping', number })
+    })
+    const patience = new AbortController()
+    const late = pause(milliseconds, false, { signal: patience.signal }).catch(() => false)
+    const answer = await Promise.race([this.#pinging, late])
+    patience.abort()
+    return answer
   }
 
   kill(): void {
@@ -118,7 +143,7 @@ export class Child<In extends { readonly type: string }, Out> {
     this.#timer = undefined
     if (this.#process === undefined) return this.#options.left?.()
     this.#become('stopping')
-    this.#say?.(farewell)
+    this.#line?.say(farewell)
   }
 
   /**
@@ -134,8 +159,13 @@ export class Child<In extends { readonly type: string }, Out> {
     this.#become('stopping')
     const { role, log, grace = usualGrace } = this.#options
     await new Promise<void>((resolve) => {
-      let timer = setTimeout(() => {
-        log.warn('child.killed', { role, pid: child.pid, after: drain + grace })
+      const began = Date.now()
+      let isEnding = false
+      const end = () => {
+        if (isEnding || this.#process !== child) return
+        isEnding = true
+        clearTimeout(timer)
+        log.warn('child.killed', { role, pid: child.pid, after: Date.now() - began })
         child.kill('SIGKILL')
         timer = setTimeout(() => {
           log.error('child.left', { role, pid: child.pid })
@@ -143,12 +173,17 @@ export class Child<In extends { readonly type: string }, Out> {
           for (const stream of child.stdio) if (stream instanceof Socket) stream.unref()
           resolve()
         }, deathTime)
-      }, drain + grace)
+      }
+      let timer = setTimeout(end, drain + grace)
       child.once('exit', () => {
         clearTimeout(timer)
         resolve()
       })
-      this.#say?.(farewell)
+      this.#line?.say(farewell)
+      // One that was stopped or hangs will not do as it is told.
+      void this.answers(grace).then((does) => {
+        if (!does) end()
+      })
     })
   }
 
@@ -174,26 +209,27 @@ export class Child<In extends { readonly type: string }, Out> {
     })
     this.#process = child
     this.#startedAt = Date.now()
+    this.#pinging = undefined
     const streams: readonly unknown[] = child.stdio
     const stream = streams[channelFd]
     if (stream instanceof Duplex) {
-      const line = lineToChild<In, Out>(stream, {
+      this.#line = lineToChild<In, Out>(stream, {
         listeners: this.#options.hear,
         check: (message) => this.#checked(message),
+        ponged: (number) => this.#ponged(number),
         longest: this.#options.check === undefined ? Infinity : longestMessage,
         garbled: (error) => {
           log.error('child.nonsense', { role, pid: child.pid, error })
           child.kill('SIGKILL')
         },
       })
-      this.#say = (message) => line.say(message)
     }
     let ended = false
     const end = (how: string) => {
       if (ended) return
       ended = true
       this.#process = undefined
-      this.#say = undefined
+      this.#line = undefined
       this.#become('down')
       if (!this.#wanted) return this.#options.left?.()
       log.error('child.crashed', { role, pid: child.pid, how })

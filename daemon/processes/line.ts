@@ -5,6 +5,7 @@
  * checked (from-worker.ts), since it talks to strangers.
  */
 import type { Duplex } from 'node:stream'
+import type { Ping, Pong } from './messages.ts'
 
 const lineFeed = 10
 /** Bytes that wait for a child, beyond which the primary hears nothing from it. */
@@ -28,13 +29,20 @@ export function lineToPrimary<In extends Message, Out>(
   listeners: Listeners<In>,
   orphaned: () => void,
 ): Line<Out> {
-  process.on('message', (message) => hear(listeners, message))
+  process.on('message', (message) => {
+    if (isOf<Ping>('ping', message)) answer({ type: 'pong', number: message.number })
+    else hear(listeners, message)
+  })
   process.once('disconnect', orphaned)
   return {
     say: (message) => {
       if (process.connected) process.send?.(message, undefined, undefined, ignoreClosed)
     },
   }
+}
+
+const answer = (pong: Pong): void => {
+  if (process.connected) process.send?.(pong, undefined, undefined, ignoreClosed)
 }
 
 /** A line of the primary's to a child. */
@@ -44,13 +52,18 @@ export interface ChildLine<In extends Message> {
   readonly check: (message: unknown) => unknown
   /** Bytes of the longest message. */
   readonly longest: number
+  /** It answered the ping of this number. */
+  readonly ponged: (number: number) => void
   /** It sent what no process of ours sends, and is not heard any more. */
   readonly garbled: (why: string) => void
 }
 
 /** The primary's end of a child's line: JSON and a line feed, both ways. */
-export function lineToChild<In extends Message, Out>(stream: Duplex, options: ChildLine<In>): Line<Out> {
-  const { listeners, check, longest, garbled } = options
+export function lineToChild<In extends Message, Out>(
+  stream: Duplex,
+  options: ChildLine<In>,
+): Line<Out | Ping> {
+  const { listeners, check, longest, ponged, garbled } = options
   let begun: Buffer[] = []
   let length = 0
   const refuse = (why: string): void => {
@@ -70,7 +83,8 @@ export function lineToChild<In extends Message, Out>(stream: Duplex, options: Ch
       } catch {
         return refuse('a message that is no JSON')
       }
-      hear(listeners, check(message))
+      if (isOf<Pong>('pong', message)) ponged(message.number)
+      else hear(listeners, check(message))
     }
     length += chunk.length - from
     if (length > longest) return refuse(`a message of more than ${longest} bytes`)
@@ -88,6 +102,14 @@ export function lineToChild<In extends Message, Out>(stream: Duplex, options: Ch
     },
   }
 }
+
+const isOf = <M extends Ping | Pong>(type: M['type'], message: unknown): message is M =>
+  typeof message === 'object' &&
+  message !== null &&
+  'type' in message &&
+  message.type === type &&
+  'number' in message &&
+  typeof message.number === 'number'
 
 function hear<In extends Message>(listeners: Listeners<In>, message: unknown): void {
   if (typeof message !== 'object' || message === null || !('type' in message)) return

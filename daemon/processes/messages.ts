@@ -65,6 +65,10 @@ type Ask = { readonly type: 'ask'; readonly id: string; readonly name: string; r
 export type Answer =
   { readonly value: unknown } | { readonly fault: { readonly code: FaultCode; readonly message: string } }
 
+/** Whether a child's main thread goes on: `line.ts` answers it, whatever the child does. One is open at a time. */
+export type Ping = { readonly type: 'ping'; readonly number: number }
+export type Pong = { readonly type: 'pong'; readonly number: number }
+
 /** What every child hears first: how the daemon is configured, and what it is to do. */
 export type Start = { readonly type: 'start'; readonly config: Config }
 /** What every child hears last. */

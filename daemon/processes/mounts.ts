@@ -29,6 +29,8 @@ interface Mount {
 
 /** Milliseconds for an unmount to be done. */
 const unmountTime = 10_000
+/** Milliseconds for a mount process to say that it is there. */
+const answerTime = 5_000
 
 /**
  * What a mount process can't change while it runs. Tags, an alias and what S3 alone heeds are no reason to unmount
@@ -44,7 +46,8 @@ export class Mounts {
   readonly #changed: () => void
   readonly #lockFd: number
   readonly #mounts = new Map<DiskId, Mount>()
-  #work: Promise<void> = Promise.resolve()
+  /** Of each disk: what is being done about it. */
+  readonly #work = new Map<DiskId, Promise<void>>()
   #stopping = false
 
   constructor(
@@ -86,35 +89,44 @@ export class Mounts {
 
   /** Ends the disk's mount, unless somebody uses it and it isn't forced; a report says which. */
   unmount(id: DiskId, force: boolean): void {
-    this.#work = this.#work.then(() => (force ? this.#force(id) : this.#ask(id)))
+    void this.#queue(id, () => (force ? this.#force(id) : this.#ask(id)))
   }
 
-  /** Makes what stands what is wanted: one change after the other, the latest wish last. */
+  /** Makes what stands what is wanted: of each disk one change after the other, the latest wish last. */
   want(records: readonly MountRecord[]): void {
-    this.#work = this.#work.then(() => this.#reconcile(records))
+    const wanted = new Map(records.map((record) => [record.disk.id, record]))
+    for (const id of new Set([...this.#mounts.keys(), ...this.#work.keys(), ...wanted.keys()]))
+      void this.#queue(id, () => this.#reconcile(id, wanted.get(id)))
   }
 
   /** Takes away the directories that control has made for what nobody mounts any more, since we are stopping. */
   decline(records: readonly MountRecord[]): void {
-    this.#work = this.#work.then(() => this.#clearUnmounted(records))
+    for (const record of records) void this.#queue(record.disk.id, () => this.#clearUnmounted(record))
   }
 
   /** Unmounts all, side by side. */
   async stop(): Promise<void> {
     this.#stopping = true
-    await this.#work
-    await Promise.all([...this.#mounts.keys()].map((id) => this.#remove(id)))
+    // Nobody waits any longer for one that was asked before.
+    for (const { asked } of this.#mounts.values()) asked?.({ state: 'busy', users: [] })
+    for (const id of this.#mounts.keys()) void this.#queue(id, () => this.#remove(id))
+    await Promise.all(this.#work.values())
   }
 
-  async #reconcile(records: readonly MountRecord[]): Promise<void> {
-    if (this.#stopping) return this.#clearUnmounted(records)
-    const wanted = new Map(records.map((record) => [record.disk.id, record]))
-    const stale = [...this.#mounts].filter(([id, mount]) => {
-      const record = wanted.get(id)
-      return record === undefined || essence(record) !== essence(mount.record)
-    })
-    await Promise.all(stale.map(([id]) => this.#remove(id)))
-    for (const [id, record] of wanted) if (!this.#mounts.has(id)) this.#add(id, record)
+  /** Runs what is to be done about one disk in its turn; other disks wait for nothing of it. */
+  async #queue(id: DiskId, work: () => Promise<void> | void): Promise<void> {
+    const done = (this.#work.get(id) ?? Promise.resolve()).then(work)
+    this.#work.set(id, done)
+    await done
+    if (this.#work.get(id) === done) this.#work.delete(id)
+  }
+
+  async #reconcile(id: DiskId, record: MountRecord | undefined): Promise<void> {
+    if (this.#stopping) return record === undefined ? undefined : this.#clearUnmounted(record)
+    const mount = this.#mounts.get(id)
+    const isStale = mount !== undefined && (record === undefined || essence(record) !== essence(mount.record))
+    if (isStale) await this.#remove(id)
+    if (record !== undefined && !this.#mounts.has(id) && !this.#stopping) this.#add(id, record)
   }
 
   #add(id: DiskId, record: MountRecord): void {
@@ -196,9 +208,16 @@ export class Mounts {
     if (mount === undefined) return this.#heard(id, { state: 'unmounted' })
     if (mount.report.state !== 'mounted') return this.#remove(id)
     const answer = await new Promise<MountReport>((resolve) => {
-      mount.asked = resolve
+      const why = 'its mount process does not answer: --force ends it'
+      const timer = setTimeout(resolve, unmountTime, { state: 'busy', users: [], why })
+      mount.asked = (report) => {
+        clearTimeout(timer)
+        resolve(report)
+      }
       mount.child.say({ type: 'unmount' })
-      setTimeout(resolve, unmountTime, { state: 'busy', users: [] }).unref()
+      void mount.child.answers(answerTime).then((does) => {
+        if (!does) mount.asked?.({ state: 'busy', users: [], why })
+      })
     })
     mount.asked = undefined
     if (answer.state === 'busy') this.#heard(id, answer)
@@ -220,8 +239,8 @@ export class Mounts {
     this.#changed()
   }
 
-  async #clearUnmounted(records: readonly MountRecord[]): Promise<void> {
-    for (const record of records) if (!this.#mounts.has(record.disk.id)) await this.#clear(record)
+  async #clearUnmounted(record: MountRecord): Promise<void> {
+    if (!this.#mounts.has(record.disk.id)) await this.#clear(record)
   }
 
   /**

@@ -39,6 +39,10 @@ const sendto = declare<
   [fd: number, data: Uint8Array, length: number, flags: number, address: Uint8Array, addressLength: number]
 >('long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint addressLength)')
 
+const shutdownBoth = declare<[fd: number, how: number]>('int shutdown(int fd, int how)')
+/** Ends a connection, or has a listening socket listen no more, whoever else has it open: 0, or minus the errno. */
+export const shutdown = (fd: number): number => shutdownBoth(fd, 2)
+
 /** Bytes taken, or minus the errno. `flags`: of MSG. */
 export const send = declare<[fd: number, data: Uint8Array, length: number, flags: number]>(
   'long send(int fd, const void *data, size_t length, int flags)',

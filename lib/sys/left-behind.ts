@@ -1,0 +1,54 @@
+/** Processes that can't be ended, since they wait in the kernel for who doesn't answer: who they are, and what they hold. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { declare } from './libc.ts'
+import { close } from './open.ts'
+import { describeListening, shutdown } from './socket.ts'
+
+/** Processes that have `file`, canonical, open. Those of other users are seen by root alone. */
+export function holdersOf(file: string): number[] {
+  return list('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => list(`/proc/${pid}/fd`).some((fd) => link(`/proc/${pid}/fd/${fd}`) === file))
+    .map(Number)
+}
+
+/** Whether SIGKILL was sent and changes nothing. */
+export function isBeyondKilling(pid: number): boolean {
+  const pending = /^SigPnd:\s+([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`))?.[1]
+  return pending !== undefined && (BigInt(`0x${pending}`) & (1n << 8n)) !== 0n
+}
+
+/** One number on every architecture. */
+const SYS = { pidfdOpen: 434, pidfdGetfd: 438 } as const
+const open = declare<[number, number, number]>('long syscall(long number, int pid, uint flags)')
+const take = declare<[number, number, number, number]>(
+  'long syscall(long number, int pidfd, int fd, uint flags)',
+)
+
+/** Has every TCP socket that the process listens with listen no more, so that its port is free: their number. */
+export function silence(pid: number): number {
+  const pidfd = open(SYS.pidfdOpen, pid, 0)
+  if (pidfd < 0) return 0
+  let silenced = 0
+  for (const name of list(`/proc/${pid}/fd`)) {
+    if (!link(`/proc/${pid}/fd/${name}`).startsWith('socket:')) continue
+    const fd = take(SYS.pidfdGetfd, pidfd, Number(name), 0)
+    if (fd < 0) continue
+    if (describeListening(fd)?.family === 'tcp' && shutdown(fd) >= 0) silenced++
+    close(fd)
+  }
+  close(pidfd)
+  return silenced
+}
+
+/** Processes come and go while we look: what is gone is empty. */
+const quietly = <T>(look: () => T, otherwise: T): T => {
+  try {
+    return look()
+  } catch {
+    return otherwise
+  }
+}
+const read = (file: string) => quietly(() => readFileSync(file, 'latin1'), '')
+const list = (directory: string) => quietly(() => readdirSync(directory), [])
+const link = (file: string) => quietly(() => readlinkSync(file), '')
