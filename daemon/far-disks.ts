@@ -49,6 +49,7 @@ export class FarDisks implements Elsewhere {
   readonly #disks = new Map<DiskId, Far>()
   readonly #refused = new Set<DiskId>()
   readonly #keeping: NodeJS.Timeout
+  #suspects: ReadonlySet<DiskId> = new Set()
   #isClosed = false
 
   constructor(options: FarDisksOptions) {
@@ -60,7 +61,13 @@ export class FarDisks implements Elsewhere {
   }
 
   answers(disk: Disk): boolean {
-    return mayNotAnswer(disk) || this.#refused.has(disk.id)
+    if (disk.letGo) return false
+    return mayNotAnswer(disk) || this.#suspects.has(disk.id) || this.#refused.has(disk.id)
+  }
+
+  /** Disks that are passed on whatever their records say. */
+  suspect(disks: readonly DiskId[]): void {
+    this.#suspects = new Set(disks)
   }
 
   /** This process's domain keeps the disk from it, for good: one of its own can read it. */

@@ -91,7 +91,7 @@ function retire(): void {
 }
 
 servePrimary<ToWorker, FromWorker>('worker', {
-  async start({ config, doors, only }, line, log) {
+  async start({ config, doors, suspects, only }, line, log) {
     say = (message) => line.say(message)
     apply(doors)
     if (only === undefined)
@@ -103,6 +103,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
         log,
       })
     else process.title = `twofold disk ${only}`
+    if (suspects !== undefined) far?.suspect(suspects)
     const door = createDoors({
       roster,
       keys: () => {
@@ -134,6 +135,7 @@ servePrimary<ToWorker, FromWorker>('worker', {
     answer: (message) => control.heard(message),
     told: (message) => mounts.heard(message),
     reached: (message) => reacher.heard(message),
+    suspects: ({ disks }) => far?.suspect(disks),
     retire,
     measure: ({ question }) =>
       server?.getConnections((_error, connections = 0) => {

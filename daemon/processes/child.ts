@@ -71,6 +71,7 @@ export class Child<In extends { readonly type: string }, Out> {
   #pings = 0
   #pinging: Promise<boolean> | undefined
   #ponged: (number: number) => void = () => {}
+  #giveUp = () => {}
   #state: ProcessView['state'] = 'down'
   #startedAt: number | null = null
   #restarts = 0
@@ -132,8 +133,14 @@ export class Child<In extends { readonly type: string }, Out> {
     return answer
   }
 
+  /** One that doesn't die of it counts as gone all the same: it will never run a line of ours again. */
   kill(): void {
-    this.#process?.kill('SIGKILL')
+    const child = this.#process
+    if (child === undefined) return
+    const giveUp = this.#giveUp
+    child.kill('SIGKILL')
+    const timer = setTimeout(giveUp, deathTime)
+    child.once('exit', () => clearTimeout(timer))
   }
 
   /** Says `farewell`, and leaves it the time that it takes to end. */
@@ -238,6 +245,12 @@ export class Child<In extends { readonly type: string }, Out> {
         return
       }
       this.#again()
+    }
+    this.#giveUp = () => {
+      log.error('child.left', { role, pid: child.pid })
+      child.unref()
+      child.channel?.unref()
+      end("it can't be killed")
     }
     child.once('error', (error) => end(error.message))
     child.once('exit', (code, signal) => end(signal ?? `exit status ${code}`))

@@ -120,6 +120,8 @@ export type ToWorker =
   | (Start & {
       readonly doors: DoorRecord
       readonly listen: Config['listen']
+      /** Disks that are to be passed on to their own processes, whatever their records say. */
+      readonly suspects?: readonly DiskId[]
       /** It is this disk's own process, which serves what workers pass on. */
       readonly only?: DiskId
     })
@@ -130,6 +132,8 @@ export type ToWorker =
   | { readonly type: 'told'; readonly id: string }
   /** Whether the disk has a process that requests may be passed on to. */
   | { readonly type: 'reached'; readonly id: string; readonly isThere: boolean }
+  /** These disks, all of them, are to be passed on from now on, whatever their records say. */
+  | { readonly type: 'suspects'; readonly disks: readonly DiskId[] }
   /** Accept no more connections, and exit when the last one has ended; `retired` answers the first half. */
   | { readonly type: 'retire' }
   | Stop

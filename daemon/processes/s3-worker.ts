@@ -5,6 +5,7 @@
 import type { Config } from '../../lib/config.ts'
 import type { DiskId } from '../../lib/disk.ts'
 import { Fault } from '../../lib/errors.ts'
+import { dropConnections } from '../../lib/sys/left-behind.ts'
 import type { ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import type { S3Figures } from '../metrics/tally.ts'
@@ -13,6 +14,7 @@ import { Child } from './child.ts'
 import type { Confinement, Reach } from './confinement.ts'
 import { parseFromWorker } from './from-worker.ts'
 import type { Answer, DoorRecord, FromWorker, ToWorker } from './messages.ts'
+import { beat, type Suspects } from './suspects.ts'
 import type { ProcessName, ProcessView } from './process-view.ts'
 
 /** Milliseconds that a live worker may take to do as it was told before it is replaced. */
@@ -34,6 +36,9 @@ export interface S3WorkerOptions {
   readonly confinement: () => Confinement
   /** What it is to serve by, asked at each start. */
   readonly doors: () => DoorRecord
+  readonly suspects: Suspects
+  /** A disk has become one of them. */
+  readonly suspected: () => void
   /** It does its work. */
   readonly ready: () => void
   /** It serves by other records than before, accepts no longer, or is gone. */
@@ -69,6 +74,8 @@ export class S3Worker {
   #reach = new Set<string>()
   #accepts = false
   #overdue: NodeJS.Timeout | undefined
+  readonly #beating: NodeJS.Timeout
+  #isBeating = false
   /** Of its changes, those that mounts are being told of. */
   #telling = 0
 
@@ -96,7 +103,13 @@ export class S3Worker {
       started: () => {
         const doors = options.doors()
         this.#told = doors.version
-        this.#child.say({ type: 'start', config: options.config, doors, listen: options.listen })
+        this.#child.say({
+          type: 'start',
+          config: options.config,
+          doors,
+          listen: options.listen,
+          suspects: options.suspects.ids,
+        })
         this.#expect()
       },
       hear: {
@@ -128,12 +141,14 @@ export class S3Worker {
       },
       left: () => {
         clearTimeout(this.#overdue)
+        clearInterval(this.#beating)
         this.#accepts = false
         options.left()
         options.moved()
       },
       changed,
     })
+    this.#beating = setInterval(() => void this.#beat(), beat.every).unref()
   }
 
   get view(): ProcessView {
@@ -200,7 +215,22 @@ export class S3Worker {
 
   stop(drain: number): Promise<void> {
     clearTimeout(this.#overdue)
+    clearInterval(this.#beating)
     return this.#child.stop({ type: 'stop', drain }, drain)
+  }
+
+  /** One that waits for a disk is replaced, and the disk served elsewhere. Any other may take its time. */
+  async #beat(): Promise<void> {
+    const { state, pid } = this.#child.view
+    if (pid === null || (state !== 'ready' && state !== 'stopping') || this.#isBeating) return
+    this.#isBeating = true
+    const answers = await this.#child.answers(beat.patience)
+    this.#isBeating = false
+    if (answers || this.#child.view.pid !== pid || !this.#options.suspects.isHeldBy(pid)) return
+    this.#options.suspected()
+    this.#child.kill()
+    // It never answers them.
+    dropConnections(pid)
   }
 
   #heardApplied(version: number): void {

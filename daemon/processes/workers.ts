@@ -17,6 +17,7 @@ import type { ProcessUser } from './confinement.ts'
 import type { Answer, DoorRecord, FromWorker } from './messages.ts'
 import { workerName, type ProcessName, type ProcessView } from './process-view.ts'
 import { bootTime, S3Worker } from './s3-worker.ts'
+import { Suspects } from './suspects.ts'
 import { reachOf, workerConfinement, workerReads } from './worker-confinement.ts'
 
 /** Of one worker, predecessors that may be ending at one time; the oldest gets its drain time when one more would. */
@@ -71,6 +72,7 @@ export interface WorkersOptions {
 export class Workers {
   readonly #options: WorkersOptions
   readonly #places: readonly Place[]
+  readonly #suspects: Suspects
   #made = 0
   #doors: DoorRecord | undefined
   #stopping = false
@@ -81,6 +83,7 @@ export class Workers {
 
   constructor(options: WorkersOptions) {
     this.#options = options
+    this.#suspects = new Suspects(options.log, () => this.#doors?.roster.disks ?? [])
     this.#places = Array.from({ length: options.config.workers }, (_, index) => {
       const place: Omit<Place, 'current'> = {
         index,
@@ -148,6 +151,10 @@ export class Workers {
       reach,
       failed,
       changed,
+      suspects: this.#suspects,
+      suspected: () => {
+        for (const each of this.#all) each.say({ type: 'suspects', disks: this.#suspects.ids })
+      },
       confinement: () => workerConfinement(user, this.#reads),
       doors: () => {
         if (this.#doors === undefined) throw new Error('a worker starts by the first records')
@@ -176,7 +183,9 @@ export class Workers {
   }
 
   get #reads() {
-    return workerReads(this.#options.config.state, this.#doors?.roster.disks ?? [])
+    // Opening such a root could hold up the start.
+    const disks = (this.#doors?.roster.disks ?? []).filter(({ id }) => !this.#suspects.has(id))
+    return workerReads(this.#options.config.state, disks)
   }
 
   /** Has a successor started where the newest worker of a place can't read all disks. */

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { declare } from './libc.ts'
 import { close } from './open.ts'
-import { describeListening, shutdown } from './socket.ts'
+import { describeListening, isConnection, shutdown } from './socket.ts'
 
 /** Processes that have `file`, canonical, open. Those of other users are seen by root alone. */
 export function holdersOf(file: string): number[] {
@@ -26,19 +26,25 @@ const take = declare<[number, number, number, number]>(
 )
 
 /** Has every TCP socket that the process listens with listen no more, so that its port is free: their number. */
-export function silence(pid: number): number {
+export const silence = (pid: number): number =>
+  shutWhere(pid, (fd) => describeListening(fd)?.family === 'tcp')
+
+/** Ends the TCP connections of the process, whose other ends would wait for as long as it does: their number. */
+export const dropConnections = (pid: number): number => shutWhere(pid, isConnection)
+
+function shutWhere(pid: number, isMeant: (fd: number) => boolean): number {
   const pidfd = open(SYS.pidfdOpen, pid, 0)
   if (pidfd < 0) return 0
-  let silenced = 0
+  let ended = 0
   for (const name of list(`/proc/${pid}/fd`)) {
     if (!link(`/proc/${pid}/fd/${name}`).startsWith('socket:')) continue
     const fd = take(SYS.pidfdGetfd, pidfd, Number(name), 0)
     if (fd < 0) continue
-    if (describeListening(fd)?.family === 'tcp' && shutdown(fd) >= 0) silenced++
+    if (isMeant(fd) && shutdown(fd) >= 0) ended++
     close(fd)
   }
   close(pidfd)
-  return silenced
+  return ended
 }
 
 /** Processes come and go while we look: what is gone is empty. */

@@ -155,6 +155,14 @@ export type Listening =
   | { readonly family: 'unix' }
   | undefined
 
+/** Whether it is a TCP socket that doesn't listen. */
+export function isConnection(fd: number): boolean {
+  const address = Buffer.alloc(128)
+  if (getsockname(fd, address, int32(address.length)) < 0) return false
+  const family = address.readUInt16LE(0)
+  return (family === AF.INET || family === AF.INET6) && describeListening(fd) === undefined
+}
+
 export function describeListening(fd: number): Listening {
   const flag = int32(0)
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, flag, int32(4)) < 0 || flag.readInt32LE() === 0)
