@@ -9,7 +9,7 @@ import type { Log } from '../lib/log.ts'
 import type { Roster } from '../lib/roster.ts'
 import { Directories } from '../lib/tree/directories.ts'
 import type { Roots } from '../lib/tree/roots.ts'
-import { Crowd, type CrowdLimits } from './http/crowd.ts'
+import { Crowd, noShares, type CrowdLimits } from './http/crowd.ts'
 import { createListener, type Listener, type ListenerLimits } from './http/listener.ts'
 import type { Elsewhere } from './http/elsewhere.ts'
 import { logQuietly, recordRequests } from './http/record-requests.ts'
@@ -50,7 +50,8 @@ export function createDoors(options: DoorsOptions): Listener {
   const { domains } = config
   const directories = new Directories(config.listingCacheBytes)
   const record = passedOn === undefined ? recordRequests(log, tally) : logQuietly(log)
-  const crowd = new Crowd(passedOn === undefined ? config : { ...config, ...letInAlready }, tally)
+  // What was passed on has found its place there, and it is there that its client is waited for.
+  const crowd = new Crowd(passedOn === undefined ? config : { ...config, ...noShares }, tally)
   const serving = { roster, keys, roots, log, crowd, record, elsewhere }
   const s3 = createS3Door({ ...serving, directories, control, mounts, domains })
   const links = new LinkChecker(keys, (path) => control.ask('checkOldLink', { path }))
@@ -72,9 +73,6 @@ export function createDoors(options: DoorsOptions): Listener {
   })
   return listener
 }
-
-/** What was passed on has found its place among its client's, and whoever passes it on waits for that one. */
-const letInAlready = { maxPerAddress: 100, maxPerKey: 100, maxPerLink: 100, leastRate: 0 }
 
 function isPage({ url, headers, httpVersion }: IncomingMessage, domains: readonly string[]): boolean {
   if (url?.startsWith(pagesPrefix) !== true) return false

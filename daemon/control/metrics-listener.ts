@@ -4,6 +4,7 @@ import { Fault } from '../../lib/errors.ts'
 import { formatListen, isLoopback, type ListenAddress } from '../../lib/listen-address.ts'
 import type { Log } from '../../lib/log.ts'
 import { portHolder } from '../../lib/sys/listeners.ts'
+import { Crowd, noShares, NoCount } from '../http/crowd.ts'
 import { requireKnownHost } from '../http/known-host.ts'
 import { createListener, type Listener } from '../http/listener.ts'
 import { respond, type Handle, type Service } from '../http/pipeline.ts'
@@ -17,7 +18,13 @@ const mostConnections = 64
 
 type MetricsConfig = Pick<
   Config,
-  'expose' | 'allowedHosts' | 'maxHeaderBytes' | 'headersTimeout' | 'idleTimeout' | 'keepAliveTimeout'
+  | 'expose'
+  | 'allowedHosts'
+  | 'maxPerAddress'
+  | 'maxHeaderBytes'
+  | 'headersTimeout'
+  | 'idleTimeout'
+  | 'keepAliveTimeout'
 >
 
 /**
@@ -65,8 +72,16 @@ export async function listenForMetrics(
 function metricsServer(config: MetricsConfig, samples: () => Promise<readonly Sample[]>, log: Log): Listener {
   const service: Service = {
     log,
-    crowd: null,
-    counted: false,
+    crowd: new Crowd(
+      {
+        ...noShares,
+        maxPerAddress: config.maxPerAddress,
+        maxRequests: mostConnections,
+        maxConnections: mostConnections,
+      },
+      new NoCount(),
+    ),
+    counted: true,
     always: ownOrigin,
     fields: ({ id }) => ({ 'X-Request-Id': id }),
     failure: ({ status, message, headers }) =>

@@ -10,7 +10,7 @@ import { knownFault } from '../../lib/storage-full.ts'
 import { DirectResponse } from '../http/direct-response.ts'
 import type { Exchange, Subject } from '../http/exchange.ts'
 import { requireKnownHost } from '../http/known-host.ts'
-import { Crowd, type CrowdLimits } from '../http/crowd.ts'
+import { Crowd, noShares, NoCount } from '../http/crowd.ts'
 import { createListener, type Listener } from '../http/listener.ts'
 import { respond, type Recorded, type Service } from '../http/pipeline.ts'
 import { textReply, type Fields, type Reply } from '../http/reply.ts'
@@ -41,17 +41,8 @@ const handlers: Handlers = {
   ...keyRoutes,
 }
 
-/** Requests that are answered at one time: a mount or a removal takes its time. Whoever may ask may ask for all of them. */
-const limits: CrowdLimits = {
-  maxRequests: 256,
-  maxConnections: 256,
-  maxPerAddress: 100,
-  maxPerKey: 100,
-  maxPerLink: 100,
-  leastRate: 0,
-  leastRateTime: 0,
-  trustedProxies: [],
-}
+/** Requests that are answered at one time: a mount or a removal takes its time. */
+const mostRequests = 256
 
 /** What a request brings to its route, and what that leaves to be sent. */
 interface State {
@@ -70,7 +61,7 @@ export function createControlServer(daemon: Daemon, callerOf: CallerOf): Listene
   const hosts = ['twofold', ...config.allowedHosts]
   const service: Service = {
     log,
-    crowd: new Crowd(limits, { inFlight: 0, refused: () => {}, closed: () => {} }),
+    crowd: new Crowd({ ...noShares, maxRequests: mostRequests, maxConnections: mostRequests }, new NoCount()),
     counted: true,
     always: ownOrigin,
     fields: ({ id }) => ({ 'X-Request-Id': id }),
@@ -106,7 +97,7 @@ export function createControlServer(daemon: Daemon, callerOf: CallerOf): Listene
   return createListener(
     {
       ...config,
-      maxConnections: limits.maxConnections,
+      maxConnections: mostRequests,
       // Nothing moves on the connection while a mount is made or a disk is removed.
       idleTimeout: 0,
       requestTimeout: config.headersTimeout + config.idleTimeout,

@@ -9,7 +9,7 @@ import type { Config } from '../../lib/config.ts'
 import { Fault } from '../../lib/errors.ts'
 import type { Closing, Refusal } from '../metrics/turned-away.ts'
 import { forwardedAddress, networkOf } from './client-address.ts'
-import { Connections, type Connection } from './connections.ts'
+import { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
 import { Holders, type Holder } from './places.ts'
 import { SlowTransfers } from './slow-transfers.ts'
@@ -36,6 +36,23 @@ export interface CrowdCounter {
   refused(why: Refusal): void
   closed(why: Closing): void
 }
+
+/** For listeners of which nobody asks how many came. */
+export class NoCount implements CrowdCounter {
+  inFlight = 0
+  refused(): void {}
+  closed(): void {}
+}
+
+/** For listeners whose clients are all one's own: whoever may ask may ask for every place. */
+export const noShares = {
+  maxPerAddress: 100,
+  maxPerKey: 100,
+  maxPerLink: 100,
+  leastRate: 0,
+  leastRateTime: 0,
+  trustedProxies: [],
+} as const
 
 /** Part of the places that may be in use before slow transfers are cut. */
 const crowded = 3 / 4
@@ -72,23 +89,19 @@ export class Crowd {
     })
   }
 
-  /** Finds out whose the request is, and where it is to be counted lets it in. Throws SlowDown where there is no place. */
-  meet(exchange: Exchange, counted: boolean): void {
-    const connection = this.connections.of(exchange.request.socket)
-    exchange.client = this.#clientOf(exchange.request, connection)
-    if (counted) exchange.response.visit = this.#letIn(exchange, connection)
-  }
-
   /** The address of whoever sent the request, '' where there is none, as on a unix socket. */
-  #clientOf({ headers }: IncomingMessage, connection: Connection | undefined): string {
-    if (connection?.proxy !== true) return connection?.peer ?? ''
+  clientOf({ socket, headers }: IncomingMessage): string {
     const { connections } = this
+    const connection = connections.of(socket)
+    if (connection?.proxy !== true) return connection?.peer ?? ''
     const forwarded = headers['x-forwarded-for']
     const list = typeof forwarded === 'string' ? forwarded : forwarded?.join(',')
     return forwardedAddress(connection.peer, list, (address) => connections.isTrusted(address))
   }
 
-  #letIn({ response, client }: Exchange, connection: Connection | undefined): Visit {
+  /** Lets a request in. Throws SlowDown where there is no place for it, or none for its client. */
+  letIn({ request, response, client }: Exchange): Visit {
+    const connection = this.connections.of(request.socket)
     if (connection !== undefined && !this.connections.hasPlace(connection)) {
       response.shouldKeepAlive = false
       throw this.#refusal('connections')

@@ -46,11 +46,13 @@ export async function respond(
   handle: Handle,
 ): Promise<void> {
   const started = performance.now()
+  const { crowd } = service
   const exchange = new Exchange(request, response)
+  if (crowd !== null) exchange.client = crowd.clientOf(request)
   let reply: Reply
   try {
     exchange.takeId()
-    service.crowd?.meet(exchange, service.counted)
+    if (crowd !== null && service.counted) response.visit = crowd.letIn(exchange)
     if (response.expectation === 'other') throw new Fault('ExpectationFailed')
     requireChunked(request)
     refuseServiceWorker(request)

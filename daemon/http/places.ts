@@ -31,7 +31,7 @@ export class Holders {
   constructor(share: number, most: number) {
     const part = share / 100
     this.#few = share >= 100 ? Infinity : Math.max(1, Math.floor(few * most))
-    this.#reserved = Math.floor(reserved * most)
+    this.#reserved = Math.ceil(reserved * most)
     this.#ratio = part < 1 - reserved ? part / (1 - reserved - part) : Infinity
   }
 
@@ -48,6 +48,11 @@ export class Holders {
   #forget(): void {
     this.#byName = new Map([...this.#byName].filter(([, { held }]) => held > 0))
     this.#remembered = leastRemembered + 2 * this.#byName.size
+  }
+
+  /** How many names are remembered. */
+  get remembered(): number {
+    return this.#byName.size
   }
 
   /** Whether the holder may take one of the `free` places, of which there is one. */

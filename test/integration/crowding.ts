@@ -108,7 +108,8 @@ const holdMany = (t: Test, count: number, port: number, text: string, from?: str
 const served = (held: readonly Held[]) => held.filter(({ status }) => status === 200).length
 const letGo = (held: readonly Held[]) => held.forEach(({ socket }) => socket.destroy())
 const until = async (holds: () => boolean | Promise<boolean>) => {
-  while (!(await holds())) await sleep(20)
+  for (const deadline = Date.now() + 60_000; !(await holds()); await sleep(20))
+    if (Date.now() > deadline) throw new Error(`not within a minute: ${holds.toString()}`)
 }
 const idle = (scene: Scene) => until(async () => (await scene.metric('twofold_s3_requests_in_flight')) === 0)
 
@@ -187,7 +188,7 @@ t.test('with the defaults', async (t) => {
 t.test('with few places', async (t) => {
   const door = await scene(t, [
     ...['--workers', '1', '--max-requests', '40', '--max-connections', '120'],
-    ...['--least-rate-time', '1s', '--idle-timeout', '1h'],
+    ...['--least-rate-time', '1h', '--idle-timeout', '1h'],
   ])
   const { port } = door
   const other = '127.0.0.2'
@@ -265,6 +266,13 @@ t.test('with few places', async (t) => {
     t.equal((await ask(door, signed(door, 'small'))).status, 200)
     letGo(stopped)
   })
+})
+
+t.test('with slow readers', async (t) => {
+  const door = await scene(t, [
+    ...['--workers', '1', '--max-requests', '40', '--least-rate-time', '1s', '--idle-timeout', '1h'],
+  ])
+  const { port } = door
 
   t.test('a slow reader is left alone while there is room', async (t) => {
     const before = await door.metric('twofold_s3_connections_closed_total', { why: 'slow' })
@@ -281,7 +289,7 @@ t.test('with few places', async (t) => {
     const before = await door.metric('twofold_s3_connections_closed_total', { why: 'slow' })
     const held = await holdMany(t, 40, port, unsigned(link))
     const got = served(held)
-    t.ok(got > 8 && got < 16, `${got} of 40, about a third`)
+    t.ok(got > 8, `${got} of 40`)
     // Reads a little, and often.
     const steady = held.find(({ status }) => status === 200)!.socket
     let read = 0
@@ -307,6 +315,8 @@ t.test('with few places', async (t) => {
   })
 
   t.test('and of anything, when three quarters of all places are taken', async (t) => {
+    const cut = () => door.metric('twofold_s3_connections_closed_total', { why: 'slow' })
+    const before = await cut()
     const held = [
       ...(await holdMany(t, 20, port, signed(door, 'big'), '127.0.4.1')),
       ...(await holdMany(t, 20, port, signed(door.second, 'big'), '127.0.4.2')),
@@ -314,7 +324,8 @@ t.test('with few places', async (t) => {
     ]
     const got = served(held)
     t.ok(got > 30, `${got} of 40`)
-    await until(async () => (await door.metric('twofold_s3_requests_in_flight')) === 0)
+    await until(async () => (await door.metric('twofold_s3_requests_in_flight')) <= 30)
+    t.ok((await cut()) > before)
     letGo(held)
   })
 })

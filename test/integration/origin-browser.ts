@@ -120,6 +120,19 @@ async function inBrowser(executablePath: string): Promise<void> {
     })
   }
 
+  t.test('nor when the browser has it already, and asks whether it is still the same', async (t) => {
+    const { tab } = await open(as('page.html', 'text/html'))
+    const fresh = () => daemon.log().split('"status":304').length
+    const before = fresh()
+    await tab.reload({ waitUntil: 'load' })
+    await tab.reload({ waitUntil: 'load' })
+    t.ok(fresh() >= before + 2, 'it asked')
+    t.not(await tab.title(), 'ran')
+    t.not(await tab.evaluate('self.origin'), daemon.endpoint)
+    t.same(heard, [])
+    await tab.close()
+  })
+
   t.test('no file becomes a service worker of the origin', async (t) => {
     const { tab, status } = await open(`${daemon.endpoint}/-/health`)
     t.equal(status, 200)

@@ -54,6 +54,22 @@ t.test('a value that a setting does not take names its source', async (t) => {
   refuse({ publicUrl: 'ftp://x' }, {}, {}, /--public-url/)
   refuse({ domains: 'a b' }, {}, {}, /--domains/)
   refuse({ idleTimeout: '1d' }, {}, {}, /--idle-timeout/)
+  for (const proxies of [
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0/8',
+    '::/129',
+    'proxy.test',
+    '10.0.0.1/8/9',
+    'fe80::1%eth0',
+    '*',
+  ])
+    refuse(
+      { trustedProxies: proxies },
+      {},
+      {},
+      /^--trusted-proxies: .* is not a list of addresses and networks/,
+    )
 })
 
 t.test('sizes, times, lists and URLs are understood', async (t) => {
@@ -65,6 +81,7 @@ t.test('sizes, times, lists and URLs are understood', async (t) => {
       headersTimeout: '1.5',
       drainTimeout: '250ms',
       domains: 'S3.example.net, localhost',
+      trustedProxies: '10.0.0.0/8, FD00::/8,192.0.2.1',
       publicUrl: 'https://files.example.net/',
     },
     {},
@@ -80,6 +97,7 @@ t.test('sizes, times, lists and URLs are understood', async (t) => {
     publicUrl: 'https://files.example.net',
   })
   t.strictSame(config.domains, ['s3.example.net', 'localhost'])
+  t.strictSame(config.trustedProxies, ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'])
 })
 
 t.test('addresses to listen on', async (t) => {
