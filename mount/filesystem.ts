@@ -54,6 +54,12 @@ export interface Caller {
   groups: readonly number[] | null
 }
 
+/** Ids as the host has them. */
+export interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** Attributes as statx gives them; `size` up to 2^53, `ino` a u64. Filled by the file system. */
 export type Attributes = MutableStat
 
@@ -296,6 +302,8 @@ export interface Filesystem
    * Passing a file through is right only for regular files.
    */
   descriptor(handle: HandleId): number
+  /** Who opened the handle's file, of those who aren't root where there are such: within whose limits a mapping is written. */
+  writer(handle: HandleId): Owner
   /** Whether what is written by that descriptor goes to the end, wherever it is meant for. */
   appends(handle: HandleId): boolean
   /** The node that a host (device, inode) is known by, for invalidation from outside; 0 where none is. */

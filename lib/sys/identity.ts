@@ -73,26 +73,19 @@ const syscallCapabilities = declare<[number, Uint8Array, Uint8Array]>(
 /** linux/capability.h, version 3: header, and twice (effective, permitted, inheritable). */
 const capabilityHeader = Buffer.alloc(8)
 capabilityHeader.writeUInt32LE(0x20080522, 0)
-const CAP_FSETID = 1 << 4
-
+const CAP_SYS_RESOURCE = 1 << 24
 const capabilities = Buffer.alloc(24)
-let effective = -1
 
 /**
- * Runs `act` without this thread's CAP_FSETID, as which a file that `act` opens is written by an ordinary user:
- * its set-user-ID and set-group-ID bits go. One synchronous call is what `act` may be, and the thread must
- * have the identity that it had when this was called first.
+ * Gives this thread CAP_SYS_RESOURCE, with which ext4's reserved blocks may be taken and quotas exceeded, or takes it
+ * away: 0, or minus the errno. Where it may not have it, nothing happens.
  */
-export function withoutFsetid<T>(act: () => T): T {
-  if (effective === -1) {
-    const known = syscallCapabilities(SYS_CAP.get, capabilityHeader, capabilities) >= 0
-    effective = known ? capabilities.readUInt32LE(0) : 0
-  }
-  if ((effective & CAP_FSETID) === 0) return act()
-  capabilities.writeUInt32LE((effective & ~CAP_FSETID) >>> 0, 0)
-  syscallCapabilities(SYS_CAP.set, capabilityHeader, capabilities)
-  const result = act()
-  capabilities.writeUInt32LE(effective, 0)
-  syscallCapabilities(SYS_CAP.set, capabilityHeader, capabilities)
-  return result
+export function setResourceCapability(effective: boolean): number {
+  const known = syscallCapabilities(SYS_CAP.get, capabilityHeader, capabilities)
+  if (known < 0) return known
+  const [now, permitted] = [capabilities.readUInt32LE(0), capabilities.readUInt32LE(4)]
+  const then = effective ? now | (permitted & CAP_SYS_RESOURCE) : now & ~CAP_SYS_RESOURCE
+  if (then === now) return 0
+  capabilities.writeUInt32LE(then >>> 0, 0)
+  return syscallCapabilities(SYS_CAP.set, capabilityHeader, capabilities)
 }

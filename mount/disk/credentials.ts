@@ -12,4 +12,9 @@ export interface Credentials {
    */
   assume(caller: Caller): void
   revert(): void
+  /**
+   * Which of the host's limits bind what this thread does from now on: quotas, and blocks that are reserved for root, bind
+   * everybody but root.
+   */
+  limit(caller: Caller): void
 }

@@ -25,6 +25,8 @@ import { knownAs, nameOperations } from './operations/names.ts'
 import { extendedAttributeOperations } from './operations/xattrs.ts'
 import type { DiskSource } from './source.ts'
 
+const rootUser = { uid: 0, gid: 0 }
+
 /** Throws SystemError when the root can't be opened, unless it is merely not who it should be: then EIO until it is. */
 export function openDiskFilesystem(
   source: DiskSource,
@@ -50,6 +52,8 @@ export function openDiskFilesystem(
     },
 
     descriptor: (handle) => handles.get(handle)?.fd ?? -errno.EBADF,
+
+    writer: (handle) => handles.get(handle)?.node.use?.user ?? rootUser,
 
     appends: (handle) => handles.get(handle)?.appends ?? false,
 

@@ -14,7 +14,7 @@ import { errno } from '../../lib/sys/errno.ts'
 import type { CString } from '../../lib/sys/libc.ts'
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O, openat2 } from '../../lib/sys/open.ts'
 import { emptyStat, S, statInto, type MutableStat } from '../../lib/sys/stat.ts'
-import { ROOT, type NodeId } from '../filesystem.ts'
+import { ROOT, type NodeId, type Owner } from '../filesystem.ts'
 import { NodeIndex } from './node-index.ts'
 
 /** What a node has while its descriptor is kept, while it is open, or while other nodes' places lie in it. */
@@ -31,6 +31,8 @@ class Use {
   dependents = 0
   /** Descriptors of the handles that are open on it. */
   handles: number[] | null = null
+  /** Who opened one of them and isn't root; null: nobody. */
+  user: Owner | null = null
   /** Has no name any more and many blocks, which whoever closes it last frees: that can take seconds. */
   large = false
   /** How many names were looked up in it one by one since `askedSince`, milliseconds since the epoch. */
@@ -262,8 +264,9 @@ export class Nodes {
     this.#drop(node)
   }
 
-  opened(node: Node, fd: number): void {
+  opened(node: Node, fd: number, by: Owner | null): void {
     const use = useOf(node)
+    if (by !== null && by.uid !== 0) use.user = { uid: by.uid, gid: by.gid }
     if (use.handles === null) use.handles = [fd]
     else use.handles.push(fd)
   }
@@ -274,7 +277,7 @@ export class Nodes {
     if (use === null || use.handles === null) return
     const at = use.handles.indexOf(fd)
     if (at >= 0) use.handles.splice(at, 1)
-    if (use.handles.length === 0) use.handles = null
+    if (use.handles.length === 0) use.handles = use.user = null
     tidy(node)
     this.#drop(node)
   }

@@ -51,6 +51,11 @@ export class OpenDisk {
     }
   }
 
+  /** From now on what this thread does is bound by the host's limits as if `caller` did it. */
+  limit(caller: Caller | null): void {
+    if (caller !== null) this.#credentials?.limit(caller)
+  }
+
   /** undefined where `missing` says why. */
   node(id: NodeId): Node | undefined {
     return this.root.offline ? undefined : this.nodes.get(id)
@@ -118,10 +123,16 @@ export class OpenDisk {
     return directory === undefined ? this.missing() : this.found(directory, fd, name, entry)
   }
 
-  /** Makes `fd` a handle on the node. `stream`: of a directory. `flags`: of open(2). */
-  opened(node: Node, fd: number, stream: DirectoryStream | null, flags: number): HandleId {
+  /** Makes `fd` a handle on the node, of `caller`. `stream`: of a directory. `flags`: of open(2). */
+  opened(
+    node: Node,
+    fd: number,
+    stream: DirectoryStream | null,
+    flags: number,
+    caller: Caller | null,
+  ): HandleId {
     // A directory's handle isn't where its node is reached through: the table has a descriptor for that.
-    if (stream === null) this.nodes.opened(node, fd)
+    if (stream === null) this.nodes.opened(node, fd, caller)
     else this.nodes.entered(node)
     return this.handles.add({ fd, node, stream, appends: (flags & O.APPEND) !== 0 })
   }

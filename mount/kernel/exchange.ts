@@ -4,6 +4,7 @@ import { emptyStat } from '../../lib/sys/stat.ts'
 import { emptyStatFs } from '../../lib/sys/statfs.ts'
 import { noChanges, type Entry, type Filesystem, type HandleId, type Opened } from '../filesystem.ts'
 import type { Backings } from './backings.ts'
+import type { CallerCredentials } from './caller-credentials.ts'
 import type { HostLocks } from './host-locks.ts'
 import { Job } from './job.ts'
 import { DEFERRED, type Lanes } from './lanes.ts'
@@ -40,6 +41,8 @@ export class Exchange {
   birthTimes = true
   bytesRead = 0
   bytesWritten = 0
+  /** Of the thread; null: it acts as nobody but itself. */
+  credentials: CallerCredentials | null = null
   /** Where slow calls go; null: they are done here. */
   lanes: Lanes | null = null
   /** null: locks are the kernel's. */

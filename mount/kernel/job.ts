@@ -1,5 +1,7 @@
 /** A call that may have to wait for the disk: all that a thread without the node table needs to make it. */
 
+import type { Spender } from './caller-credentials.ts'
+
 /** Its fields, in the order in which they lie in shared memory: each a number that a float64 holds exactly. */
 const fields = [
   'opcode',
@@ -15,6 +17,8 @@ const fields = [
   'toOffset',
   'buffer',
   'start',
+  'uid',
+  'gid',
 ] as const
 
 export class Job {
@@ -40,6 +44,9 @@ export class Job {
   /** What is written: the request buffer's number, and where in it the bytes begin. */
   buffer = -1
   start = 0
+  /** Within whose limits room is taken up. */
+  uid = 0
+  gid = 0
 
   /** Makes it another job. What isn't named is to be set where the call wants it. */
   begin(opcode: number, fd: number, offset = 0, length = 0, mode = 0): this {
@@ -48,6 +55,14 @@ export class Job {
     this.offset = offset
     this.length = length
     this.mode = mode
+    this.uid = this.gid = 0
+    return this
+  }
+
+  /** Room is taken up within the limits of `spender`. */
+  spentBy({ uid, gid }: Spender): this {
+    this.uid = uid
+    this.gid = gid
     return this
   }
 

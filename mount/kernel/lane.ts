@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { errno, errnoName } from '../../lib/sys/errno.ts'
 import { emptyStat } from '../../lib/sys/stat.ts'
+import { CallerCredentials } from './caller-credentials.ts'
 import { writeReply } from './device.ts'
 import { Figures, USAGE } from './figures.ts'
 import { JobQueue, now } from './job-queue.ts'
@@ -22,6 +23,7 @@ const context = {
   reply,
   entry: { attributes: emptyStat() },
   valid,
+  credentials: new CallerCredentials(),
   bytesRead: 0,
   bytesWritten: 0,
 }

@@ -37,8 +37,9 @@ const known = statFs(disk.root, host) === 0
 const lanes = new Lanes(start.memory, start.lanes, known && remoteTypes.has(host.type), () =>
   tell({ type: 'lane' }),
 )
-const filesystem = openDiskFilesystem(disk, new CallerCredentials(), (fd) => lanes.close(fd))
-const backings = new Backings(device, (handle) => filesystem.descriptor(handle))
+const credentials = new CallerCredentials()
+const filesystem = openDiskFilesystem(disk, credentials, (fd) => lanes.close(fd))
+const backings = new Backings(device, (handle) => filesystem.descriptor(handle), credentials)
 const exchange = new Exchange(
   filesystem,
   backings,
@@ -46,6 +47,7 @@ const exchange = new Exchange(
   { maxRead: maxTransfer, maxWrite: maxTransfer },
 )
 
+exchange.credentials = credentials
 exchange.birthTimes = options.birthTimes
 if (start.locks !== null) {
   exchange.locks = new HostLocks(filesystem, new LockWaits(start.locks, () => tell({ type: 'locks' })))

@@ -8,6 +8,7 @@ import { copyFileRange, fallocate, fdatasync, fsync, pread, pwrite, syncfs } fro
 import { AT_EMPTY_PATH, AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
 import { statInto, type MutableStat } from '../../lib/sys/stat.ts'
 import { resize } from '../disk/change.ts'
+import type { CallerCredentials } from './caller-credentials.ts'
 import { CLOSE, type Job } from './job.ts'
 import { HEADER_OUT, putAttrOut, type Reply, type Validity } from './protocol/codec.ts'
 import { OPCODE } from './protocol/opcode-numbers.ts'
@@ -19,6 +20,8 @@ export interface CallContext {
   readonly reply: Reply
   readonly entry: { readonly attributes: MutableStat }
   readonly valid: Validity
+  /** Of the thread; null: it is nobody but itself. */
+  readonly credentials: CallerCredentials | null
   bytesRead: number
   bytesWritten: number
 }
@@ -44,11 +47,21 @@ function read(job: Job, context: CallContext): number {
 /** Job.mode of a WRITE: the descriptor appends, and these bytes must not. */
 export const IN_PLACE = 1
 
+/** Does a call that takes up room, within the limits of whom the job names. */
+function spend<A extends unknown[]>(
+  job: Job,
+  { credentials }: CallContext,
+  call: (...args: A) => number,
+  ...args: A
+): number {
+  return credentials === null ? call(...args) : credentials.spendAs(job, call, ...args)
+}
+
 /** pwrite(2) with a descriptor that has O_APPEND ignores the offset: another one is opened. */
-function inPlace(fd: number, bytes: Uint8Array, offset: number): number {
-  const other = openat2(AT_FDCWD, descriptorPath(fd), O.WRONLY)
+function inPlace(job: Job, context: CallContext, bytes: Uint8Array): number {
+  const other = openat2(AT_FDCWD, descriptorPath(job.fd), O.WRONLY)
   if (other < 0) return other
-  const written = pwrite(other, bytes, bytes.length, offset)
+  const written = spend(job, context, pwrite, other, bytes, bytes.length, job.offset)
   close(other)
   return written
 }
@@ -56,7 +69,10 @@ function inPlace(fd: number, bytes: Uint8Array, offset: number): number {
 function write(job: Job, context: CallContext): number {
   const { fd, start, length, offset } = job
   const bytes = context.request.bytes.subarray(start, start + length)
-  const written = job.mode === IN_PLACE ? inPlace(fd, bytes, offset) : pwrite(fd, bytes, length, offset)
+  const written =
+    job.mode === IN_PLACE
+      ? inPlace(job, context, bytes)
+      : spend(job, context, pwrite, fd, bytes, length, offset)
   if (written < 0) return written
   context.bytesWritten += written
   return context.reply.put(writeOut, { size: written })
@@ -72,8 +88,8 @@ function cut({ fd, offset }: Job, { reply, entry, valid }: CallContext): number 
 
 const sync: Call = (job) => (job.mode === 1 ? fdatasync(job.fd) : fsync(job.fd))
 
-const copy = (job: Job): number =>
-  copyFileRange(job.fd, job.offset, job.to, job.toOffset, job.length, job.mode)
+const copy = (job: Job, context: CallContext): number =>
+  spend(job, context, copyFileRange, job.fd, job.offset, job.to, job.toOffset, job.length, job.mode)
 
 const closing =
   (call: (fd: number) => number): Call =>
@@ -91,14 +107,15 @@ const calls: Readonly<Record<number, Call>> = {
   [OPCODE.FSYNC]: sync,
   [OPCODE.FSYNCDIR]: sync,
   [OPCODE.SYNCFS]: closing(syncfs),
-  [OPCODE.FALLOCATE]: (job) => fallocate(job.fd, job.mode, job.offset, job.length),
-  [OPCODE.COPY_FILE_RANGE]: (job, { reply }) => {
-    const size = copy(job)
-    return size < 0 ? size : reply.put(writeOut, { size })
+  [OPCODE.FALLOCATE]: (job, context) =>
+    spend(job, context, fallocate, job.fd, job.mode, job.offset, job.length),
+  [OPCODE.COPY_FILE_RANGE]: (job, context) => {
+    const size = copy(job, context)
+    return size < 0 ? size : context.reply.put(writeOut, { size })
   },
-  [OPCODE.COPY_FILE_RANGE_64]: (job, { reply }) => {
-    const bytes_copied = copy(job)
-    return bytes_copied < 0 ? bytes_copied : reply.put(copyFileRangeOut, { bytes_copied })
+  [OPCODE.COPY_FILE_RANGE_64]: (job, context) => {
+    const bytes_copied = copy(job, context)
+    return bytes_copied < 0 ? bytes_copied : context.reply.put(copyFileRangeOut, { bytes_copied })
   },
 }
 

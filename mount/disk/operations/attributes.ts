@@ -27,6 +27,7 @@ export function attributeOperations(disk: OpenDisk): AttributeOperations {
       if (fd < 0) return fd
       // Where nothing is named, who may take the set-ID bits away is the host's to say.
       const as = changes.set === SET.MODE || changes.set === 0 ? caller : null
+      disk.limit(caller)
       let result = disk.as(as, change, fd, open >= 0, changes)
       if (result >= 0) result = statInto(fd, '', AT_EMPTY_PATH, attributes)
       if (open < 0) nodes.done(fd)

@@ -20,7 +20,7 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
   const seen: Entry = { node: 0 as NodeId, attributes: emptyStat() }
 
   return {
-    opendir(id, _caller, opened) {
+    opendir(id, caller, opened) {
       const node = disk.node(id)
       if (node === undefined) return disk.missing()
       if (node.type !== S.IFDIR) return -errno.ENOTDIR
@@ -28,7 +28,7 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
       if (path < 0) return path
       const fd = openat2(path, '.', O.RDONLY | O.DIRECTORY)
       if (fd < 0) return fd
-      opened.handle = disk.opened(node, fd, new DirectoryStream(fd), 0)
+      opened.handle = disk.opened(node, fd, new DirectoryStream(fd), 0, caller)
       opened.mode = 0
       return 0
     },

@@ -4,7 +4,7 @@ import { errno } from '../../../lib/sys/errno.ts'
 import { ftruncate, truncate } from '../../../lib/sys/file.ts'
 import { AT_EMPTY_PATH, AT_FDCWD, close, dup, O, openat2, RESOLVE } from '../../../lib/sys/open.ts'
 import { isDirectory, isFile, S, statInto } from '../../../lib/sys/stat.ts'
-import type { Entry, FileOperations, Opened } from '../../filesystem.ts'
+import type { Caller, Entry, FileOperations, Opened } from '../../filesystem.ts'
 import { nameText, type Node } from '../nodes.ts'
 import type { OpenDisk } from '../open-disk.ts'
 
@@ -14,7 +14,7 @@ const openFlags = O.ACCMODE | O.APPEND | O.NOATIME | O.SYNC
 export function fileOperations(disk: OpenDisk): FileOperations {
   const { nodes, handles, root, stat } = disk
   return {
-    open(id, flags, _caller, opened) {
+    open(id, flags, caller, opened) {
       const writes = (flags & O.ACCMODE) !== O.RDONLY || (flags & O.TRUNC) !== 0
       if (disk.readOnly && writes) return -errno.EROFS
       const node = disk.node(id)
@@ -38,7 +38,7 @@ export function fileOperations(disk: OpenDisk): FileOperations {
           return result
         }
       }
-      opened.handle = disk.opened(node, fd, null, flags)
+      opened.handle = disk.opened(node, fd, null, flags, caller)
       opened.mode = stat.mode
       return 0
     },
@@ -51,7 +51,7 @@ export function fileOperations(disk: OpenDisk): FileOperations {
       const resolve = disk.crosses ? 0 : RESOLVE.NO_XDEV
       const fd = disk.as(caller, openat2, directory, name, wanted, resolve, mode & 0o7777)
       if (fd < 0) return fd === -errno.EXDEV ? -errno.EEXIST : fd
-      return openedNew(disk, disk.node(parent) ?? null, nameText(name), fd, flags, entry, opened)
+      return openedNew(disk, disk.node(parent) ?? null, nameText(name), fd, flags, caller, entry, opened)
     },
 
     tmpfile(parent, flags, mode, caller, entry, opened) {
@@ -62,7 +62,7 @@ export function fileOperations(disk: OpenDisk): FileOperations {
       if (directory < 0) return directory
       const wanted = (flags & (openFlags | O.EXCL)) | O.TMPFILE | O.NOCTTY
       const fd = disk.as(caller, openat2, directory, '.', wanted, 0, mode & 0o7777)
-      return fd < 0 ? fd : openedNew(disk, null, '', fd, flags, entry, opened)
+      return fd < 0 ? fd : openedNew(disk, null, '', fd, flags, caller, entry, opened)
     },
 
     flush(handle) {
@@ -83,6 +83,7 @@ function openedNew(
   name: string,
   fd: number,
   flags: number,
+  caller: Caller | null,
   entry: Entry,
   opened: Opened,
 ): number {
@@ -94,7 +95,7 @@ function openedNew(
   }
   const node = disk.nodes.found(parent, name, attributes)
   entry.node = node.id
-  opened.handle = disk.opened(node, fd, null, flags)
+  opened.handle = disk.opened(node, fd, null, flags, caller)
   opened.mode = attributes.mode
   return 0
 }

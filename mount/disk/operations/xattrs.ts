@@ -4,6 +4,7 @@
  */
 import { descriptorPath } from '../../../lib/sys/attributes.ts'
 import { errno } from '../../../lib/sys/errno.ts'
+import type { CString } from '../../../lib/sys/libc.ts'
 import {
   fgetxattr,
   flistxattr,
@@ -17,6 +18,8 @@ import {
 import type { ExtendedAttributeOperations } from '../../filesystem.ts'
 import { nameText } from '../nodes.ts'
 import type { OpenDisk } from '../open-disk.ts'
+
+const isAcl = (name: CString): boolean => nameText(name).startsWith('system.posix_acl_')
 
 export function extendedAttributeOperations(disk: OpenDisk): ExtendedAttributeOperations {
   const { nodes } = disk
@@ -46,8 +49,8 @@ export function extendedAttributeOperations(disk: OpenDisk): ExtendedAttributeOp
     setxattr(id, name, value, start, length, flags, caller) {
       if (disk.readOnly) return -errno.EROFS
       const bytes = value.subarray(start, start + length)
-      // An ACL may take the set-group-ID bit away, and whose call it is decides that.
-      const as = caller !== null && nameText(name).startsWith('system.posix_acl_') ? caller : null
+      // Whose call it is decides whether an ACL takes the set-group-ID bit away, and what room is left for it.
+      const as = caller !== null && (caller.uid !== 0 || isAcl(name)) ? caller : null
       const open = disk.openOn(id)
       if (open >= 0) return disk.as(as, fsetxattr, open, name, bytes, length, flags)
       const fd = disk.reach(id)

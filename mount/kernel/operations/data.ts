@@ -36,7 +36,10 @@ export function write(x: Exchange): number {
   if (filesystem.readOnly) return -errno.EROFS
   const fd = filesystem.descriptor(handle(a.fh))
   if (fd < 0) return fd
+  // Pages of a mapping come from nobody: they are taken for those of whoever opened the file without being root.
+  const mapped = (a.write_flags & WRITE.CACHE) !== 0
   job.begin(OPCODE.WRITE, fd, a.offset, a.size)
+  job.spentBy(mapped ? filesystem.writer(handle(a.fh)) : request.caller)
   job.start = request.data(a.size)
   // Pages of a mapping, written by whichever descriptor the kernel found, belong where they are.
   if ((a.flags & O.APPEND) === 0 && filesystem.appends(handle(a.fh))) job.mode = IN_PLACE
@@ -73,7 +76,7 @@ export function fallocate(x: Exchange): number {
   if (fd < 0) return fd
   // Who isn't root takes set-ID bits away by this, of which the kernel, unlike with a write, says nothing.
   if (x.request.caller.uid !== 0) killPrivileges(x)
-  x.job.begin(OPCODE.FALLOCATE, fd, a.offset, a.length, a.mode)
+  x.job.begin(OPCODE.FALLOCATE, fd, a.offset, a.length, a.mode).spentBy(x.request.caller)
   return x.slowly()
 }
 
@@ -97,6 +100,7 @@ function copying(opcode: number): Handler {
     if (from < 0) return from
     if (x.request.caller.uid !== 0) killPrivileges(x, node(a.nodeid_out))
     job.begin(opcode, from, a.off_in, Math.min(a.len, MAX_COPY), Number(a.flags))
+    job.spentBy(x.request.caller)
     job.to = filesystem.descriptor(handle(a.fh_out))
     job.toOffset = a.off_out
     return job.to < 0 ? job.to : x.slowly()

@@ -12,15 +12,15 @@ export function open(x: Exchange): number {
   const result = filesystem.open(request.node, a.flags, request.caller, opened)
   if (result < 0) return result
   if ((a.open_flags & OPEN.KILL_SUIDGID) !== 0) killPrivileges(x)
-  return x.reply.put(openOut, x.backings.opened(request.node, opened, a.flags))
+  return x.reply.put(openOut, x.backings.opened(request.node, opened, a.flags, request.caller))
 }
 
 /** CREATE and TMPFILE: an entry, and the open file behind it. */
 function created(x: Exchange, result: number, flags: number): number {
   if (result < 0) return result
-  const { reply, entry, opened } = x
+  const { request, reply, entry, opened } = x
   const size = putEntry(reply.view, HEADER_OUT, entry, x.valid)
-  openOut.write(reply.view, HEADER_OUT + size, x.backings.opened(entry.node, opened, flags))
+  openOut.write(reply.view, HEADER_OUT + size, x.backings.opened(entry.node, opened, flags, request.caller))
   return size + openOut.size
 }
 
