@@ -75,19 +75,23 @@ async function start(
     const { engine, notes } = chooseEngine(record.engine)
     // What can't be told of changes keeps nothing.
     const timeout = engine.supports.has('notify') ? config.attributeTimeout / 1000 : 0
-    session = await engine.start({ ...diskSource(disk), readOnly: record.readOnly }, mountpoint, {
-      ...defaultMountOptions,
-      readOnly: record.readOnly,
-      source: `twofold:${bucketName(disk)}`,
-      attributeTimeout: timeout,
-      entryTimeout: timeout,
-      birthTimes: config.birthTimes === 'on',
-      threads: config.mountThreads,
-      passthrough: config.passthrough === 'auto',
-      locks: config.locks,
-      trace: config.mountTrace === 'on',
-      allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',
-    })
+    session = await engine.start(
+      { ...diskSource(disk), readOnly: record.readOnly, maxUserHandles: config.mountHandles },
+      mountpoint,
+      {
+        ...defaultMountOptions,
+        readOnly: record.readOnly,
+        source: `twofold:${bucketName(disk)}`,
+        attributeTimeout: timeout,
+        entryTimeout: timeout,
+        birthTimes: config.birthTimes === 'on',
+        threads: config.mountThreads,
+        passthrough: config.passthrough === 'auto',
+        locks: config.locks,
+        trace: config.mountTrace === 'on',
+        allowOther: record.allowOther === 'auto' ? process.getuid?.() === 0 : record.allowOther === 'yes',
+      },
+    )
     const said = [...notes]
     if (session.notice !== null) said.push(session.notice)
     if (config.locks === 'host' && !engine.supports.has('hostLocks'))

@@ -229,6 +229,14 @@ export const settings = {
     default: 4,
     doc: 'Threads of a mount that may wait for the disk while another serves on; they are started as they are needed. The engine fuse-native has none.',
   }),
+  mountHandles: setting({
+    flag: 'mount-handles',
+    env: 'TWOFOLD_MOUNT_HANDLES',
+    key: 'mountHandles',
+    parse: wholeSetting(0, 1_000_000),
+    default: 0,
+    doc: 'Files and directories that one user of a mount, root and the user of the daemon apart, may have open in it. 0: a quarter of what is left of the open-file limit, 3,079 of 20,000. The engine fuse-native does not know who asks.',
+  }),
   mountTrace: setting<'on' | 'off'>({
     flag: 'mount-trace',
     env: 'TWOFOLD_MOUNT_TRACE',

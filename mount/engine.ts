@@ -136,6 +136,8 @@ export interface MountStatistics {
   readonly operations: Readonly<Record<string, { readonly count: number; readonly nanoseconds: number }>>
   readonly nodes: number
   readonly handles: number
+  /** How often one more was refused, to whoever had his share. */
+  readonly refusedHandles: number
   readonly descriptors: number
   readonly passthrough: boolean
   /** null: not known, because passed-through bytes don't come by us. */

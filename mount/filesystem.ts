@@ -322,6 +322,8 @@ export interface FilesystemUsage {
   /** Lookups not yet given back. */
   readonly lookups: number
   readonly handles: number
+  /** How often one more was refused, to whoever had his share. */
+  readonly refusedHandles: number
   /** Descriptors of nodes that are kept open, beside one a handle. */
   readonly descriptors: number
 }

@@ -99,7 +99,8 @@ async function diskSamples(daemon: Daemon): Promise<Sample[]> {
 }
 
 function mountSamples(disk: string, statistics: MountStatistics): Sample[] {
-  const { operations, nodes, handles, descriptors, passthrough, bytesRead, bytesWritten } = statistics
+  const { operations, nodes, handles, refusedHandles, descriptors, passthrough, bytesRead, bytesWritten } =
+    statistics
   const counted = Object.entries(operations).flatMap(([operation, { count, nanoseconds }]) => [
     sample('twofold_mount_operations_total', { disk, operation }, count),
     sample('twofold_mount_operation_seconds_total', { disk, operation }, nanoseconds / 1e9),
@@ -113,6 +114,7 @@ function mountSamples(disk: string, statistics: MountStatistics): Sample[] {
     ...bytes('twofold_mount_written_bytes_total', bytesWritten),
     sample('twofold_mount_nodes', { disk }, nodes),
     sample('twofold_mount_handles', { disk }, handles),
+    sample('twofold_mount_handles_refused_total', { disk }, refusedHandles),
     sample('twofold_mount_descriptors', { disk }, descriptors),
   ]
 }

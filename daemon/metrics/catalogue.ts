@@ -99,6 +99,11 @@ export const metrics = {
   ),
   twofold_mount_nodes: row('gauge', ['disk'], 'Files and directories that the kernel remembers.'),
   twofold_mount_handles: row('gauge', ['disk'], 'Files and directories that are open in the mount.'),
+  twofold_mount_handles_refused_total: row(
+    'counter',
+    ['disk'],
+    'Files and directories that were not opened because their user has his share of them open.',
+  ),
   twofold_mount_descriptors: row('gauge', ['disk'], 'Descriptors that the mount holds on the root.'),
 } as const satisfies Record<string, Metric>
 

@@ -69,6 +69,7 @@ export function openDiskFilesystem(
       nodes: nodes.count,
       lookups: nodes.lookups,
       handles: handles.count,
+      refusedHandles: disk.shares.refused,
       descriptors: nodes.descriptors,
     }),
 

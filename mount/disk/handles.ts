@@ -3,6 +3,7 @@ import { close } from '../../lib/sys/open.ts'
 import type { HandleId } from '../filesystem.ts'
 import type { DirectoryStream } from './directory-stream.ts'
 import type { Node } from './nodes.ts'
+import type { Shares } from './shares.ts'
 
 export interface Handle {
   readonly fd: number
@@ -11,12 +12,19 @@ export interface Handle {
   readonly stream: DirectoryStream | null
   /** Opened with O_APPEND: whatever is written by `fd` goes to the end. */
   readonly appends: boolean
+  /** Who opened it; -1: not known. */
+  readonly uid: number
 }
 
 export class Handles {
   readonly #slots: (Handle | null)[] = [null]
   readonly #free: number[] = []
   #count = 0
+  readonly #shares: Shares
+
+  constructor(shares: Shares) {
+    this.#shares = shares
+  }
 
   get count(): number {
     return this.#count
@@ -26,6 +34,7 @@ export class Handles {
     const slot = this.#free.pop() ?? this.#slots.length
     this.#slots[slot] = handle
     this.#count++
+    this.#shares.take(handle.uid)
     return slot as HandleId
   }
 
@@ -40,6 +49,7 @@ export class Handles {
     this.#slots[id] = null
     this.#free.push(id)
     this.#count--
+    this.#shares.giveBack(handle.uid)
     return handle
   }
 

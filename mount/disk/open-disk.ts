@@ -8,12 +8,17 @@ import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, close, O, openat2, RESOLVE } from '
 import { emptyStat, statInto } from '../../lib/sys/stat.ts'
 import { NO_HANDLE, type Caller, type Entry, type HandleId, type Name, type NodeId } from '../filesystem.ts'
 import type { Credentials } from './credentials.ts'
+import { descriptorBudget, openFileLimit } from './descriptor-budget.ts'
 import type { DirectoryStream } from './directory-stream.ts'
 import { Handles } from './handles.ts'
 import { isHidden } from './hidden.ts'
 import { nameText, type Node, type Nodes } from './nodes.ts'
 import { DiskRoot } from './root.ts'
+import { Shares } from './shares.ts'
 import type { DiskSource } from './source.ts'
+
+/** The user of an engine's caller who isn't known. */
+const unknown = -1
 
 export class OpenDisk {
   readonly readOnly: boolean
@@ -21,7 +26,8 @@ export class OpenDisk {
   readonly crosses: boolean
   readonly root: DiskRoot
   readonly nodes: Nodes
-  readonly handles = new Handles()
+  readonly handles: Handles
+  readonly shares: Shares
   /** What a step found out last, where it says so. One for all, since no two operations are under way at one time. */
   readonly stat = emptyStat()
   readonly #credentials: Credentials | null
@@ -31,7 +37,11 @@ export class OpenDisk {
   constructor(source: DiskSource, credentials: Credentials | null, closeLarge: (fd: number) => void) {
     this.readOnly = source.readOnly
     this.crosses = source.crossDevices
-    this.root = new DiskRoot(source, closeLarge)
+    const budget = descriptorBudget(openFileLimit())
+    const own = process.geteuid?.() ?? 0
+    this.shares = new Shares(budget.users, source.maxUserHandles || budget.user, new Set([0, own, unknown]))
+    this.handles = new Handles(this.shares)
+    this.root = new DiskRoot(source, budget.nodes, closeLarge)
     this.nodes = this.root.nodes
     this.#credentials = credentials
     this.#closeLarge = closeLarge
@@ -123,6 +133,11 @@ export class OpenDisk {
     return directory === undefined ? this.missing() : this.found(directory, fd, name, entry)
   }
 
+  /** Whether `caller` may have one more handle: 0, or minus the errno. */
+  mayOpen(caller: Caller | null): number {
+    return this.shares.more(caller?.uid ?? unknown)
+  }
+
   /** Makes `fd` a handle on the node, of `caller`. `stream`: of a directory. `flags`: of open(2). */
   opened(
     node: Node,
@@ -134,7 +149,13 @@ export class OpenDisk {
     // A directory's handle isn't where its node is reached through: the table has a descriptor for that.
     if (stream === null) this.nodes.opened(node, fd, caller)
     else this.nodes.entered(node)
-    return this.handles.add({ fd, node, stream, appends: (flags & O.APPEND) !== 0 })
+    return this.handles.add({
+      fd,
+      node,
+      stream,
+      appends: (flags & O.APPEND) !== 0,
+      uid: caller?.uid ?? unknown,
+    })
   }
 
   /** The end of a handle, and of its descriptor. */

@@ -2,7 +2,6 @@
  * The root that a file system hangs from: who it must be, whether it is there, and whether something is mounted
  * inside of it. Asked about before each operation, it asks the host at most once a second.
  */
-import { readFileSync } from 'node:fs'
 import type { RootIdentity } from '../../lib/disk.ts'
 import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { SystemError } from '../../lib/sys/errno.ts'
@@ -27,7 +26,6 @@ import type { DiskSource } from './source.ts'
 
 /** Milliseconds. */
 const checkEvery = 1000
-const mostDescriptors = 4096
 /** Their close(2) has nothing to say: what a write could not do, write(2) or fsync(2) says. */
 const closingQuietly: readonly number[] = [FS.EXT4, FS.XFS, FS.BTRFS, FS.F2FS, FS.TMPFS]
 
@@ -38,12 +36,6 @@ function coveredNames(root: string): ReadonlySet<string> {
     .filter(({ mountpoint }) => mountpoint.startsWith(inside) && mountpoint !== inside)
     .map(({ mountpoint }) => mountpoint.slice(mountpoint.lastIndexOf('/') + 1))
   return new Set(names.map((name) => Buffer.from(name).toString('latin1')))
-}
-
-/** Far under what the process may open: the rest is for the files that programs have open. */
-function descriptorLimit(): number {
-  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1]
-  return Math.min(mostDescriptors, Math.floor(Number(soft ?? 1024) / 4))
 }
 
 export class DiskRoot {
@@ -63,12 +55,12 @@ export class DiskRoot {
   #now = 0
 
   /** Throws SystemError when it can't be opened and nothing is known of who it should be. */
-  constructor(source: DiskSource, closeLarge: (fd: number) => void) {
+  constructor(source: DiskSource, mostNodes: number, closeLarge: (fd: number) => void) {
     this.#source = source
     this.#who = source.identity
     this.#path = cstring(Buffer.from(source.root))
-    const limit = source.maxDescriptors > 0 ? source.maxDescriptors : descriptorLimit()
-    this.nodes = new Nodes(limit, closeLarge, source.crossDevices ? 0 : RESOLVE.NO_XDEV)
+    const most = source.maxDescriptors > 0 ? source.maxDescriptors : mostNodes
+    this.nodes = new Nodes(most, closeLarge, source.crossDevices ? 0 : RESOLVE.NO_XDEV)
     const result = this.#bind()
     if (result < 0 && source.identity === null) throw new SystemError(-result, 'openat2', source.root)
     // Its descriptor is opened at the first question.

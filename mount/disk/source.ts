@@ -9,8 +9,10 @@ export interface DiskSource {
   readonly readOnly: boolean
   /** Show what is mounted inside the root. Without it, such a mount point looks like the empty directory that it covers. */
   readonly crossDevices: boolean
-  /** Descriptors that nodes may keep open; 0: a quarter of the open-file limit, at most 4,096. */
+  /** Descriptors that nodes may keep open; 0: see descriptor-budget.ts. */
   readonly maxDescriptors: number
+  /** Files and directories that one user may have open; 0: a share of the open-file limit. */
+  readonly maxUserHandles?: number
 }
 
 export const diskSource = (disk: Disk): DiskSource => ({

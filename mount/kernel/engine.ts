@@ -178,6 +178,7 @@ class KernelSession implements MountSession {
       operations,
       nodes: used('nodes'),
       handles: used('handles'),
+      refusedHandles: used('refusedHandles'),
       descriptors: used('descriptors'),
       passthrough: this.passthrough,
       bytesRead: passed ? null : used('bytesRead'),

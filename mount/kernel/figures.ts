@@ -10,6 +10,7 @@ export const USAGE = {
   bytesWritten: 4,
   /** 1 once a file was passed through. */
   passed: 5,
+  refusedHandles: 6,
 } as const
 
 export class Figures {

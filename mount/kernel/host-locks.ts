@@ -12,6 +12,7 @@ import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { errno } from '../../lib/sys/errno.ts'
 import { accessOf, F, lockRange, lockWhole, locksOf, testRange, type RangeLock } from '../../lib/sys/lock.ts'
 import { AT_FDCWD, close, O, openat2 } from '../../lib/sys/open.ts'
+import { descriptorBudget, openFileLimit } from '../disk/descriptor-budget.ts'
 import type { Filesystem, HandleId, NodeId } from '../filesystem.ts'
 import { now } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
@@ -72,6 +73,8 @@ export class HostLocks {
   readonly #waits: LockWaits
   readonly #owners = new Map<NodeId, Owner[]>()
   readonly #wait = emptyWait()
+  readonly #most = descriptorBudget(openFileLimit()).locks
+  #count = 0
 
   constructor(filesystem: Filesystem, waits: LockWaits) {
     this.#filesystem = filesystem
@@ -179,11 +182,13 @@ export class HostLocks {
   }
 
   #added(node: NodeId, id: bigint, open: number): Owner | number {
+    if (this.#count >= this.#most) return -errno.ENOLCK
     // No more than the program may: to open a file for writing can mean a lot, as on overlayfs.
     const access = accessOf(open)
     let fd = openAgain(open, access === O.WRONLY ? O.RDWR : access)
     if (fd < 0) fd = openAgain(open, access)
     if (fd < 0) return -errno.ENOLCK
+    this.#count++
     const owner: Owner = { id, fd, handle: 0 as HandleId, pid: 0, waiting: 0 }
     const owners = this.#owners.get(node)
     if (owners === undefined) this.#owners.set(node, [owner])
@@ -201,6 +206,7 @@ export class HostLocks {
     if (others.length === 0) this.#owners.delete(node)
     else this.#owners.set(node, others)
     close(owner.fd)
+    this.#count--
   }
 
   /** Who has that lock, where it is somebody in the mount alone: to them nothing is in the way there. */

@@ -62,10 +62,11 @@ function nodesOf({ directory: { dev, ino }, name, before }: Change): ChangedNode
 }
 
 exchange.onWake = () => {
-  const { nodes, handles, descriptors } = filesystem.usage()
+  const { nodes, handles, refusedHandles, descriptors } = filesystem.usage()
   const { usage } = figures
   usage[USAGE.nodes] = nodes
   usage[USAGE.handles] = handles
+  usage[USAGE.refusedHandles] = refusedHandles
   usage[USAGE.descriptors] = descriptors
   usage[USAGE.bytesRead] = exchange.bytesRead
   usage[USAGE.bytesWritten] = exchange.bytesWritten

@@ -180,11 +180,12 @@ class NativeSession implements MountSession {
   async invalidate(): Promise<void> {}
 
   async statistics(): Promise<MountStatistics> {
-    const { nodes, handles, descriptors } = this.#filesystem.usage()
+    const { nodes, handles, refusedHandles, descriptors } = this.#filesystem.usage()
     return {
       operations: Object.fromEntries(this.#counts),
       nodes,
       handles,
+      refusedHandles,
       descriptors,
       passthrough: false,
       bytesRead: null,

@@ -24,6 +24,8 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
       const node = disk.node(id)
       if (node === undefined) return disk.missing()
       if (node.type !== S.IFDIR) return -errno.ENOTDIR
+      const allowed = disk.mayOpen(caller)
+      if (allowed < 0) return allowed
       const path = nodes.descriptor(node)
       if (path < 0) return path
       const fd = openat2(path, '.', O.RDONLY | O.DIRECTORY)

@@ -20,6 +20,8 @@ export function fileOperations(disk: OpenDisk): FileOperations {
       const node = disk.node(id)
       if (node === undefined) return disk.missing()
       if (node.type !== S.IFREG) return node.type === S.IFDIR ? -errno.EISDIR : -errno.ENXIO
+      const allowed = disk.mayOpen(caller)
+      if (allowed < 0) return allowed
       // O_NONBLOCK: should a FIFO have taken the name, its opener doesn't wait before we find out.
       const wanted = (flags & openFlags) | O.NONBLOCK | O.NOCTTY
       let fd = nodes.openPlace(node, wanted | O.NOFOLLOW, stat)
@@ -46,6 +48,8 @@ export function fileOperations(disk: OpenDisk): FileOperations {
     create(parent, name, flags, mode, caller, entry, opened) {
       const directory = disk.directoryFor(parent, name)
       if (directory < 0) return directory
+      const allowed = disk.mayOpen(caller)
+      if (allowed < 0) return allowed
       const wanted = (flags & (openFlags | O.TRUNC | O.EXCL)) | O.CREAT | O.NOFOLLOW | O.NONBLOCK | O.NOCTTY
       // A file may be mounted on the name, which isn't there for us.
       const resolve = disk.crosses ? 0 : RESOLVE.NO_XDEV
@@ -60,6 +64,8 @@ export function fileOperations(disk: OpenDisk): FileOperations {
       if (node === undefined) return disk.missing()
       const directory = nodes.descriptor(node)
       if (directory < 0) return directory
+      const allowed = disk.mayOpen(caller)
+      if (allowed < 0) return allowed
       const wanted = (flags & (openFlags | O.EXCL)) | O.TMPFILE | O.NOCTTY
       const fd = disk.as(caller, openat2, directory, '.', wanted, 0, mode & 0o7777)
       return fd < 0 ? fd : openedNew(disk, null, '', fd, flags, caller, entry, opened)

@@ -38,6 +38,7 @@ const name = (text: string | Buffer) => cstring(Buffer.from(text))
 const newEntry = (): Entry => ({ node: 0 as NodeId, attributes: emptyStat() })
 const newOpened = (): Opened => ({ handle: NO_HANDLE, mode: 0 })
 const noChange = noChanges()
+const nothing = { nodes: 0, lookups: 0, handles: 0, refusedHandles: 0, descriptors: 0 }
 
 function fresh(t: Test, more: Partial<DiskSource> = {}): { root: string; filesystem: Filesystem } {
   const root = join(t.testdir({ root: {} }), 'root')
@@ -108,7 +109,7 @@ t.test('lookups, handles and descriptors return to nothing', async (t) => {
   filesystem.forget(file, 2)
   t.match(filesystem.usage(), { lookups: 0, handles: 1 }, 'an open handle keeps its node')
   filesystem.release(opened.handle)
-  t.strictSame(filesystem.usage(), { nodes: 0, lookups: 0, handles: 0, descriptors: 0 })
+  t.strictSame(filesystem.usage(), nothing)
   t.equal(descriptors(), before)
   t.equal(filesystem.getattr(file, NO_HANDLE, emptyStat()), -errno.ESTALE)
 })
@@ -145,7 +146,7 @@ t.test('a removed file lives while it is known, by node and by handle', async (t
   t.equal(bytes.toString('utf8', 4, 11), 'content')
   filesystem.release(opened.handle)
   filesystem.forget(entry.node, 1)
-  t.strictSame(filesystem.usage(), { nodes: 0, lookups: 0, handles: 0, descriptors: 0 })
+  t.strictSame(filesystem.usage(), nothing)
 })
 
 t.test('descriptors stay few in a large tree, and every directory is still reached', async (t) => {
