@@ -295,6 +295,10 @@ export interface Filesystem
     DirectoryOperations {
   /** Whether writes are refused with EROFS, whatever the engine's own mount flags say. */
   readonly readOnly: boolean
+  /** Whether the root's file system is frozen, as far as that can be seen: whoever changes something waits until it thaws. */
+  isFrozen(): boolean
+  /** Whether the node's file has no name that is known, so that its last descriptor's end may be the file's. */
+  isNameless(node: NodeId): boolean
   /** A descriptor of the root, for syncfs(2): the caller's to close. Minus the errno: none. */
   openRoot(): number
   /**

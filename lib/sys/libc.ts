@@ -55,5 +55,8 @@ export function must(result: number, syscall: string, path?: CPath): number {
 /** Where a buffer lies, for a struct that points at others. The buffer must outlive the call that is given it. */
 export const addressOf = (buffer: Uint8Array): bigint => koffi.address(buffer)
 
+/** Memory that the kernel mapped for us, as it is now and as long as it is mapped. */
+export const viewOf = (address: number, length: number): ArrayBuffer => koffi.view(BigInt(address), length)
+
 /** Where a function of the C library lies, for those who hand it to the kernel. */
 export const addressOfFunction = (name: string): bigint => koffi.address(libc.symbol(name))

@@ -45,6 +45,10 @@ export function openDiskFilesystem(
     ...dataOperations(disk),
     ...directoryOperations(disk),
 
+    isFrozen: () => disk.root.isFrozen,
+
+    isNameless: (node) => nodes.get(node)?.parent === null,
+
     openRoot() {
       if (disk.node(nodes.root.id) === undefined) return -errno.EIO
       const path = nodes.descriptor(nodes.root)

@@ -6,6 +6,7 @@ import type { RootIdentity } from '../../lib/disk.ts'
 import { descriptorPath } from '../../lib/sys/attributes.ts'
 import { SystemError } from '../../lib/sys/errno.ts'
 import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
+import { FreezeProbe } from '../../lib/sys/freeze-probe.ts'
 import { cstring, type CString } from '../../lib/sys/libc.ts'
 import { currentMounts, mountChanges } from '../../lib/sys/mount-watch.ts'
 import {
@@ -26,6 +27,8 @@ import type { DiskSource } from './source.ts'
 
 /** Milliseconds. */
 const checkEvery = 1000
+/** Those that can be frozen, and whose files can be written directly. */
+const freezable: readonly number[] = [FS.EXT4, FS.XFS, FS.BTRFS, FS.F2FS]
 /** Their close(2) has nothing to say: what a write could not do, write(2) or fsync(2) says. */
 const closingQuietly: readonly number[] = [FS.EXT4, FS.XFS, FS.BTRFS, FS.F2FS, FS.TMPFS]
 
@@ -50,6 +53,8 @@ export class DiskRoot {
   #statFlags = 0
   #closesQuietly = false
   #closed = false
+  /** null: there can be none; undefined: nobody has asked since the root was bound. */
+  #probe: FreezeProbe | null | undefined = null
   /** Milliseconds since the epoch. */
   #checked: number
   #now = 0
@@ -112,15 +117,28 @@ export class DiskRoot {
     return this.#closesQuietly
   }
 
+  /** Whether its file system is frozen. Where that can't be seen it isn't. */
+  get isFrozen(): boolean {
+    if (this.#probe === undefined) {
+      const probe = FreezeProbe.of(this.nodes.descriptor(this.nodes.root))
+      this.#probe = typeof probe === 'number' ? null : probe
+    }
+    return this.#probe !== null && this.#probe.isFrozen
+  }
+
   close(): void {
     this.#closed = true
+    this.#unprobe(null)
     this.nodes.releaseAll()
   }
 
   #check(): void {
     if (!this.#offline && leadsTo(AT_FDCWD, this.#path, this.nodes.rootStat)) return
     // Its file system can be unmounted now.
-    if (!this.#offline) this.nodes.releaseAll()
+    if (!this.#offline) {
+      this.#unprobe(null)
+      this.nodes.releaseAll()
+    }
     this.#offline = true
     this.#bind()
   }
@@ -144,7 +162,14 @@ export class DiskRoot {
     this.#statFlags = AT_NO_AUTOMOUNT | (local && !this.#source.crossDevices ? AT_STATX_DONT_SYNC : 0)
     this.nodes.statFlags = this.#statFlags
     this.#closesQuietly = !this.#source.crossDevices && closingQuietly.includes(fileSystem.type)
+    const changes = !this.#source.readOnly && freezable.includes(fileSystem.type)
+    this.#unprobe(changes ? undefined : null)
     this.#offline = false
     return 0
+  }
+
+  #unprobe(then: null | undefined): void {
+    this.#probe?.close()
+    this.#probe = then
   }
 }

@@ -39,6 +39,8 @@ function unavailable(): string | null {
 
 /** Milliseconds for the thread to end once the mount has left the tree. */
 const patience = 1000
+/** Milliseconds between two looks whether a file system has thawed for which somebody waits. */
+const thawAsked = 50
 
 interface Question {
   resolve(nodes: readonly ChangedNodes[]): void
@@ -61,6 +63,7 @@ class KernelSession implements MountSession {
   #waker: Worker | null = null
   #lockThread: Worker | null = null
   readonly #wakeups = new SharedArrayBuffer(4)
+  #thawing: NodeJS.Timeout | undefined
   #nextQuestion = 1
   readonly #questions = new Map<number, Question>()
 
@@ -102,6 +105,7 @@ class KernelSession implements MountSession {
       else if (message.type === 'lane') laneThreads.start()
       else if (message.type === 'present') return
       else if (message.type === 'locks') startLocks()
+      else if (message.type === 'frozen') this.#awaitThaw(message.waits)
       else if (message.type === 'notice') this.notice ??= message.text
       else if (message.type === 'fault') process.emitWarning(message.text)
       else if (message.type === 'resolved') this.#questions.get(message.id)?.resolve(message.nodes)
@@ -122,6 +126,7 @@ class KernelSession implements MountSession {
       fail = reject
       this.#worker.once('error', reject)
       this.#worker.once('exit', () => {
+        clearInterval(this.#thawing)
         // Until a thread that hangs in a call is gone, the process can't end as usual.
         const others = [this.#waker, this.#lockThread].map((thread) => thread?.terminate())
         void Promise.all([laneThreads.end(), ...others]).then(() => {
@@ -202,6 +207,12 @@ class KernelSession implements MountSession {
     } finally {
       this.#questions.delete(id)
     }
+  }
+
+  /** Wakes the thread now and then, so that it sees the thaw. */
+  #awaitThaw(waits: boolean): void {
+    clearInterval(this.#thawing)
+    if (waits) this.#thawing = setInterval(() => this.#wake(), thawAsked)
   }
 
   #wake(): void {

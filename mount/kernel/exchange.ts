@@ -8,6 +8,7 @@ import type { CallerCredentials } from './caller-credentials.ts'
 import type { HostLocks } from './host-locks.ts'
 import { Job } from './job.ts'
 import { DEFERRED, type Lanes } from './lanes.ts'
+import { Parked } from './parked.ts'
 import { putAttrOut, putEntry, HEADER_OUT, Reply, Request, type Validity } from './protocol/codec.ts'
 import { DirentPacker } from './protocol/dirent.ts'
 import { call } from './waiting-calls.ts'
@@ -45,6 +46,8 @@ export class Exchange {
   credentials: CallerCredentials | null = null
   /** Where slow calls go; null: they are done here. */
   lanes: Lanes | null = null
+  /** Requests that wait for a thaw. */
+  readonly parked = new Parked()
   /** null: locks are the kernel's. */
   locks: HostLocks | null = null
   /** Called by STATFS: our own process asks for it to have a thread that waits in read(2) look up. */

@@ -7,6 +7,7 @@ import type { Figures } from './figures.ts'
 import { SLOW } from './job-queue.ts'
 import { DEFERRED } from './lanes.ts'
 import { operations } from './operations.ts'
+import { changes } from './parked.ts'
 import { INIT, INIT2 } from './protocol/flags.ts'
 import { negotiate, type Wishes } from './protocol/negotiate.ts'
 import { OPCODE } from './protocol/opcode-numbers.ts'
@@ -22,6 +23,8 @@ export interface Witness {
   /** A handler threw: a bug of ours; the request was answered with EIO. */
   fault(opcode: number, thrown: unknown): void
   line(text: string): void
+  /** Requests wait for the disk's file system to thaw, or wait no more: until then somebody must wake us now and then. */
+  frozen(waits: boolean): void
 }
 
 export class Session {
@@ -54,23 +57,52 @@ export class Session {
   /** Serves until the kernel is done with us: 0 when unmounted, or minus the errno that ended it. */
   run(): number {
     const reader = this.#reader
-    const { request, reply } = this.#x
+    const { request, parked } = this.#x
     for (;;) {
       const length = reader.next(request.bytes)
       if (length === -errno.ENODEV) return 0
       if (length < 0) return this.#destroyed ? 0 : length
       request.device = reader.device
       const answer = this.answer(length)
-      if (answer === 0) continue
-      const written = writeReply(reader.device, reply.bytes, answer)
-      if (this.#ready && !this.#announced) {
-        this.#announced = true
-        this.#witness.ready()
-      }
-      if (written === 0 || written === -errno.ENOENT) continue
-      if (written === -errno.ENODEV) return 0
+      if (answer > 0 && this.#send(answer) === -errno.ENODEV) return 0
+      if (parked.size > 0) this.#serveParked()
+    }
+  }
+
+  /** 0, or minus the errno. */
+  #send(length: number): number {
+    const { request, reply } = this.#x
+    const written = writeReply(request.device, reply.bytes, length)
+    if (this.#ready && !this.#announced) {
+      this.#announced = true
+      this.#witness.ready()
+    }
+    if (written !== 0 && written !== -errno.ENOENT && written !== -errno.ENODEV) {
       this.#witness.line(`the kernel refused a reply to opcode ${request.opcode}: ${errnoName(-written)}`)
     }
+    return written
+  }
+
+  /** Serves what waits for a thaw, if there was one. */
+  #serveParked(): void {
+    const { filesystem, parked, request } = this.#x
+    if (filesystem.isFrozen()) return
+    for (const { bytes, device, answered } of parked.takeAll()) {
+      request.bytes.set(bytes)
+      request.device = device
+      const answer = this.answer(bytes.length)
+      if (answer > 0 && !answered) this.#send(answer)
+    }
+    if (parked.size === 0) this.#witness.frozen(false)
+  }
+
+  /** Puts the request aside: the length of its reply, or 0 when it has none yet. */
+  #park(length: number): number {
+    const { parked, request, reply } = this.#x
+    if (parked.size === 0) this.#witness.frozen(true)
+    const refused = parked.add(request, length, -errno.EAGAIN)
+    const released = request.opcode === OPCODE.RELEASE || request.opcode === OPCODE.RELEASEDIR
+    return refused < 0 || released ? reply.seal(request, refused) : 0
   }
 
   /** Serves the `length` bytes in the request's buffer: the length of the reply, or 0 when there is none. */
@@ -84,6 +116,7 @@ export class Session {
       // Without a header there is nobody to answer.
       return 0
     }
+    if (changes(request, x.filesystem) && x.filesystem.isFrozen()) return this.#park(length)
     const began = performance.now()
     if (this.#trace) this.#witness.line(traceRequest(request))
     const operation = operations[request.opcode]

@@ -60,6 +60,8 @@ export type FromThread =
   | { readonly type: 'present' }
   /** Somebody waits for a lock on the host: the thread for it is wanted. */
   | { readonly type: 'locks' }
+  /** Requests wait for a thaw, or wait no more. */
+  | { readonly type: 'frozen'; readonly waits: boolean }
   /** Something to say once. */
   | { readonly type: 'notice'; readonly text: string }
   /** A bug of ours. */

@@ -105,6 +105,8 @@ const session = new Session(
         tell({ type: 'notice', text: 'passthrough is off: this kernel has none (Linux 6.9 does)' })
       }
       backings.probe(disk.root)
+      // What is needed for the look is made while nobody waits.
+      if (!disk.readOnly) filesystem.isFrozen()
       tell({ type: 'ready' })
     },
     fault: (opcode, thrown) => {
@@ -112,6 +114,7 @@ const session = new Session(
       tell({ type: 'fault', text: `${opcodeName(opcode)}: ${text}` })
     },
     line: printLine,
+    frozen: (waits) => tell({ type: 'frozen', waits }),
   },
   options.trace,
 )

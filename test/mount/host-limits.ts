@@ -1,12 +1,12 @@
 /** What the host's file system denies its users it denies them in the mount: ext4's blocks that are reserved for root. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { loopExt4 } from '../fixtures/loop-ext4.ts'
 import { mounted } from '../fixtures/mounted.ts'
 
 const program = fileURLToPath(new URL('../fixtures/fill.js', import.meta.url))
@@ -14,36 +14,12 @@ const user = { uid: 4001, gid: 4001 }
 const other = { uid: 4002, gid: 4002 }
 const root = { uid: 0, gid: 0 }
 
-/** A loop device of ext4, of whose 32 MiB 40 % are root's alone. undefined where there can be none. */
-function reserving(): { directory: string; end(): void } | undefined {
-  if (!existsSync('/dev/fuse') || process.getuid?.() !== 0) return undefined
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'twofold-limits-')))
-  const disk = join(directory, 'disk')
-  mkdirSync(disk)
-  try {
-    const image = join(directory, 'image')
-    execFileSync('truncate', ['-s', '32M', image])
-    execFileSync('mkfs.ext4', ['-q', '-F', '-b', '4096', '-m', '40', '-N', '12000', image], { stdio: 'pipe' })
-    execFileSync('mount', ['-o', 'loop', image, disk], { stdio: 'pipe' })
-  } catch {
-    rmSync(directory, { recursive: true })
-    return undefined
-  }
-  return {
-    directory,
-    end() {
-      execFileSync('umount', [disk])
-      rmSync(directory, { recursive: true })
-    },
-  }
-}
-
-const host = reserving()
+/** 40 % of it are root's alone. */
+const host = loopExt4('32M', ['-b', '4096', '-m', '40', '-N', '12000'])
 const skip = host === undefined ? 'needs root, /dev/fuse, mkfs.ext4 and loop devices' : false
 
 async function shown(t: Test, passthrough: 'auto' | 'off') {
   const { directory } = host ?? { directory: '' }
-  await chmod(directory, 0o755)
   const [disk, mount] = [join(directory, 'disk'), join(directory, 'mount')]
   const session = await mounted(disk, mount, { engine: 'kernel', passthrough })
   t.teardown(() => session.stop({ force: true }))
