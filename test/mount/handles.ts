@@ -72,6 +72,7 @@ t.test('who has many files open keeps nobody from opening theirs', { skip }, asy
     const child = spawn(process.execPath, [program, method, mount], {
       uid,
       gid: uid,
+      env: {},
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     users.push(child)
