@@ -9,6 +9,7 @@ import type { Config } from '../lib/config.ts'
 import { Fault } from '../lib/errors.ts'
 import { formatListen, isLoopback, type ListenAddress } from '../lib/listen-address.ts'
 import type { Log } from '../lib/log.ts'
+import { landlockAbi, landlockGaps } from '../lib/sys/landlock.ts'
 import { requireOwnState } from '../lib/own-state.ts'
 import { Child } from './processes/child.ts'
 import { openListenSocket, type ListenSocket } from './processes/listen-socket.ts'
@@ -200,6 +201,9 @@ class Supervisor implements Primary {
     }
     this.#isUp = true
     notify('READY=1', `STATUS=S3 on ${formatListen(this.address)}`, `MAINPID=${process.pid}`)
+    const missing = landlockGaps(landlockAbi())
+    if (missing.length > 0)
+      this.#log.warn('confinement.partial', { missing, advice: '"twofold doctor" says what would help' })
     this.#log.info('daemon.ready', {
       listen: formatListen(this.address),
       control: this.controlSocket,

@@ -12,7 +12,7 @@ interface Row {
   readonly status: number
   /** What the caller reads where the thrower has nothing better to say. */
   readonly message: string
-  /** Who can mend it decides the CLI's exit status: 2 usage, 3 not found, 4 refused, 5 conflict, 6 try later, 1 else. */
+  /** Who can mend it decides the CLI's exit status: 2 usage, 3 not found, 4 refused, 8 conflict, 9 try later, 1 else. */
   readonly exit: number
 }
 
@@ -64,7 +64,7 @@ export const catalogue = {
     2,
     'A header or query you provided implies functionality that is not implemented.',
   ),
-  PreconditionFailed: row(412, 5, 'At least one of the preconditions you specified did not hold.'),
+  PreconditionFailed: row(412, 8, 'At least one of the preconditions you specified did not hold.'),
   RequestExpired: row(400, 4, 'Request has expired.'),
   RequestHeaderSectionTooLarge: row(
     431,
@@ -81,13 +81,13 @@ export const catalogue = {
     4,
     "The difference between the request time and the server's time is too large.",
   ),
-  ServiceUnavailable: row(503, 6, 'Service is unable to handle request.'),
+  ServiceUnavailable: row(503, 9, 'Service is unable to handle request.'),
   SignatureDoesNotMatch: row(
     403,
     4,
     'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
   ),
-  SlowDown: row(503, 6, 'Please reduce your request rate.'),
+  SlowDown: row(503, 9, 'Please reduce your request rate.'),
   XAmzContentSHA256Mismatch: row(
     400,
     2,
@@ -95,25 +95,25 @@ export const catalogue = {
   ),
 
   // What the control API and the CLI say.
-  AliasTaken: row(409, 5, 'Another disk has that alias.'),
-  AlreadyMounted: row(409, 5, 'The disk is mounted already.'),
-  DaemonRunning: row(409, 5, 'A daemon is running on this state directory already.'),
-  DaemonNotRunning: row(503, 6, 'No daemon answers on the control socket.'),
-  DiskOffline: row(503, 6, "The disk's root is not the one that was adopted, or can't be reached."),
+  AliasTaken: row(409, 8, 'Another disk has that alias.'),
+  AlreadyMounted: row(409, 8, 'The disk is mounted already.'),
+  DaemonRunning: row(409, 8, 'A daemon is running on this state directory already.'),
+  DaemonNotRunning: row(503, 9, 'No daemon answers on the control socket.'),
+  DiskOffline: row(503, 9, "The disk's root is not the one that was adopted, or can't be reached."),
   InvalidAlias: row(400, 2, 'An alias is a valid bucket name: 3 to 63 of a-z, 0-9, "." and "-".'),
   InvalidSetting: row(400, 2, 'That is not a value for this setting.'),
-  KeyInUse: row(409, 5, 'The key is in use.'),
+  KeyInUse: row(409, 8, 'The key is in use.'),
   KeyringInvalid: row(500, 1, "The keyring can't be used."),
   MountFailed: row(500, 1, 'The disk could not be mounted.'),
-  MountBusy: row(409, 5, 'Somebody uses the mount.'),
+  MountBusy: row(409, 8, 'Somebody uses the mount.'),
   NoSuchDisk: row(404, 3, 'There is no such disk.'),
   NoSuchKeyringKey: row(404, 3, 'The keyring has no such key.'),
   NoSuchRoute: row(404, 3, 'There is no such route.'),
   NoSuchUser: row(404, 3, 'The disk has no such S3 user.'),
   MisdirectedRequest: row(421, 2, 'The Host header names somebody else.'),
   NotADirectory: row(400, 2, 'A disk needs a directory.'),
-  NotMounted: row(409, 5, 'The disk is not mounted.'),
-  PortTaken: row(409, 5, 'Another process listens on that address.'),
+  NotMounted: row(409, 8, 'The disk is not mounted.'),
+  PortTaken: row(409, 8, 'Another process listens on that address.'),
   RootConflict: row(
     409,
     5,
@@ -121,12 +121,12 @@ export const catalogue = {
   ),
   ShareExpired: row(410, 4, 'This link has expired.'),
   ShareInvalid: row(403, 4, 'This link is not valid.'),
-  StorageFull: row(507, 6, 'The file system of the state directory is full.'),
+  StorageFull: row(507, 9, 'The file system of the state directory is full.'),
   StoreDamaged: row(500, 1, "The daemon's records are damaged."),
   Unsupported: row(501, 1, 'This machine lacks what that needs.'),
   Untrusted: row(403, 4, 'Others than the daemon could change what lies there.'),
   Usage: row(400, 2, 'That is not how this command is called.'),
-  UserExists: row(409, 5, 'The disk has an S3 user of that name already.'),
+  UserExists: row(409, 8, 'The disk has an S3 user of that name already.'),
 } as const satisfies Record<string, Row>
 
 export type FaultCode = keyof typeof catalogue

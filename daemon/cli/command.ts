@@ -93,15 +93,18 @@ export const flagsOf = (command: Command): Flags => ({
   ...(command.takesSettings === true ? settingFlags : {}),
 })
 
-/** What all commands' exit statuses mean. The rows of `lib/errors.ts` choose among them. */
+/**
+ * What all commands' exit statuses mean. The rows of `lib/errors.ts` choose among them. None is 5 to 7, which systemd
+ * would call NOTINSTALLED, NOTCONFIGURED and NOTRUNNING (systemd.exec(5)).
+ */
 export const exitStatuses: Readonly<Record<number, string>> = {
   0: 'done',
   1: 'failed for a reason that none below names',
   2: 'called wrongly: an unknown flag, a value out of range',
   3: 'there is no such disk, user or file',
   4: 'refused: the caller may not do that',
-  5: 'in conflict with what is there already',
-  6: 'not now: no daemon answers, or a disk is offline; try again later',
+  8: 'in conflict with what is there already',
+  9: 'not now: no daemon answers, or a disk is offline; try again later',
 }
 
 /** Where a command is called. */

@@ -231,11 +231,11 @@ t.test('every command answers', async (t) => {
     t.match(again.stdout, /^Changed: the bucket is called served now; other-name opens it no more\.$/m)
     t.notMatch((await call('up', served, '--no-mount')).stdout, 'Changed')
     t.match(await call('up', served, '--no-mount', '--alias', 'data'), {
-      status: 5,
+      status: 8,
       stderr: /"data" already/,
     })
     t.match(await call('up', served, '--workers', '7'), {
-      status: 5,
+      status: 8,
       stderr: /^twofold: a daemon runs on .* already, and --workers can't be changed .*--state\n$/,
     })
     t.equal(
@@ -311,7 +311,7 @@ t.test('every command answers', async (t) => {
       tags: { team: 'blue' },
       settings: { emptyDirectories: 'hide' },
     })
-    t.match(await call('disk', 'create', 'scratch'), { status: 5, stderr: /scratch/ })
+    t.match(await call('disk', 'create', 'scratch'), { status: 8, stderr: /scratch/ })
     const changed = await json(
       'disk',
       'set',
@@ -350,7 +350,7 @@ t.test('every command answers', async (t) => {
     const key = (of: Record<string, unknown>) =>
       [String(of['identifier']), String(of['secretAccessKey'])] as const
     t.equal(await get(daemon, ...key(user)), 200)
-    t.match(await call('user', 'add', 'data', 'laptop'), { status: 5, stderr: /user rotate/ })
+    t.match(await call('user', 'add', 'data', 'laptop'), { status: 8, stderr: /user rotate/ })
     const rotated = await json('user', 'rotate', 'data', 'laptop')
     t.equal(await get(daemon, ...key(user)), 403)
     t.equal(await get(daemon, ...key(rotated)), 200)
@@ -372,7 +372,7 @@ t.test('every command answers', async (t) => {
   t.test('a disk that is put offline and online again', async (t) => {
     t.match(await call('disk', 'offline', 'data'), { status: 0, stdout: /^data is offline/ })
     t.match(await json('disk', 'show', 'data'), { status: 'offline', offlineReason: /put offline/ })
-    t.match(await call('share', 'data', 'deep/file.txt'), { status: 6, stderr: /twofold disk online data/ })
+    t.match(await call('share', 'data', 'deep/file.txt'), { status: 9, stderr: /twofold disk online data/ })
     t.match(await call('disk', 'online', 'data'), { status: 0, stdout: 'data is served again\n' })
     t.match(await json('disk', 'show', 'data'), { status: 'available' })
     t.equal((await call('disk', 'offline', 'nothing')).status, 3)
@@ -399,7 +399,7 @@ t.test('every command answers', async (t) => {
     const user = spawn('sleep', ['60'], { cwd: elsewhere })
     await once(user, 'spawn')
     t.match(await call('umount', 'data'), {
-      status: 5,
+      status: 8,
       stderr: new RegExp(
         `^twofold: ${elsewhere} is in use by .*\\(${user.pid}\\): ${elsewhere}: end that, or`,
       ),
@@ -416,14 +416,14 @@ t.test('every command answers', async (t) => {
     writeFileSync(join(top, 'far', 'note'), '')
     t.equal((await call('umount', 'data')).status, 0)
     t.same(readdirSync(join(top, 'far')), ['note'], 'and nothing that holds anything')
-    t.match(await call('umount', 'data'), { status: 5, stderr: /"twofold mount DISK" mounts it/ })
+    t.match(await call('umount', 'data'), { status: 8, stderr: /"twofold mount DISK" mounts it/ })
     const brief = await json('disk', 'create', 'brief')
     const shown = (await call('mount', 'brief')).stdout.trim()
     t.ok(existsSync(shown))
     t.match(await json('disk', 'remove', 'brief', '--yes'), { removed: brief['id'] })
     t.notOk(existsSync(shown), 'gone when the command is')
     t.match(await call('umount', elsewhere), { status: 3, stderr: /no disk of this daemon is mounted on/ })
-    t.match(await call('mount', 'data', dirname(data)), { status: 5, stderr: /overlaps .*: name another/ })
+    t.match(await call('mount', 'data', dirname(data)), { status: 8, stderr: /overlaps .*: name another/ })
   })
 
   t.test('metrics', async (t) => {

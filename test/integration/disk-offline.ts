@@ -81,7 +81,7 @@ t.test(
 
     if (hasFuse) {
       const fd = openSync(hello, 'r')
-      t.match(command('disk', 'offline', 'removable'), { status: 5, stderr: /is in use.*--force/ })
+      t.match(command('disk', 'offline', 'removable'), { status: 8, stderr: /is in use.*--force/ })
       t.equal((await s3(door(), { key: 'hello.txt' })).status, 200, 'and is served as before')
       t.equal(readFileSync(hello, 'utf8'), 'hello')
       closeSync(fd)

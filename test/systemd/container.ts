@@ -64,6 +64,7 @@ export async function boot(repository: string): Promise<Container> {
       '--private-network',
       '--bind=/dev/fuse',
       '--capability=all',
+      '--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self',
       `--bind-ro=${realpathSync(process.execPath)}:/usr/bin/node`,
       `--bind-ro=${npm}:/opt/npm`,
       `--bind=${cache}:/root/.npm`,

@@ -103,6 +103,21 @@ t.test('the unit', { skip: missing !== undefined && !required ? missing : false 
     t.equal(container.must('stat -c %a /run/twofold/control.sock'), '600')
   })
 
+  t.test('runs S3 workers as twofold-s3, confined', async (t) => {
+    const uid = container.must('id -u twofold-s3').trim()
+    const pids = container.must('pgrep -f "^twofold worker"').trim().split('\n')
+    t.equal(pids.length, 2)
+    for (const pid of pids) {
+      const status = container.must(`cat /proc/${pid}/status`)
+      t.match(status, new RegExp(`^Uid:\\s+${uid}\\s+${uid}\\s`, 'm'))
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+        t.match(status, new RegExp(`^${set}:\\s+0000000000000004$`, 'm'))
+    }
+    const log = container.must('journalctl --unit twofold --output cat')
+    t.match(log, /daemon\.ready/)
+    t.notMatch(log, /confinement\.partial/, "the unit lets Landlock's system calls through")
+  })
+
   t.test('is back with both doors after its first process was killed', async (t) => {
     const pid = container.must('systemctl show twofold --property=MainPID --value')
     container.must(`kill -9 ${pid}`)

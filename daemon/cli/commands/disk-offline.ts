@@ -7,7 +7,7 @@ export const diskOffline: Command = {
 and says so across restarts, until "disk online".`,
   arguments: [{ name: 'DISK', doc: 'its id or alias', completes: 'disk' }],
   flags: { force: { doc: 'detach its mount even while files in it are open', short: 'f' } },
-  exits: { 5: 'its mount is in use' },
+  exits: { 8: 'its mount is in use' },
   run: async (call) => {
     const disk = await call.client.ask(
       'offlineDisk',

@@ -9,7 +9,7 @@ export const metrics: Command = {
   arguments: [],
   flags: {},
   examples: ['twofold metrics | grep twofold_mount_operations_total'],
-  exits: { 6: 'no daemon answers' },
+  exits: { 9: 'no daemon answers' },
   run: async (call) => {
     const samples = await call.client.ask('metrics')
     call.output.result(samples, () => exposition(samples))

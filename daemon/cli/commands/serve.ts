@@ -12,7 +12,7 @@ SIGINT: requests under way end, mounts go. It serves the disks that its state kn
   flags: {},
   takesSettings: true,
   examples: ['twofold serve', 'twofold serve --state /srv/twofold --listen 127.0.0.1:9000'],
-  exits: { 5: 'a daemon runs on that state already, or the address is taken' },
+  exits: { 8: 'a daemon runs on that state already, or the address is taken' },
   run: async (call) => {
     const config = loadConfig({ ...call.written, state: call.text('state') }, call.text('config'))
     const log = createLog({ level: config.logLevel, format: config.logFormat })

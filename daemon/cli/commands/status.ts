@@ -7,7 +7,7 @@ export const status: Command = {
   summary: 'Show the daemon, its disks and its mounts',
   arguments: [],
   flags: {},
-  exits: { 6: 'no daemon answers' },
+  exits: { 9: 'no daemon answers' },
   run: async (call) => {
     const view = await call.client.ask('status')
     call.output.result(view, () => {
