@@ -21,6 +21,7 @@ import { ACCESS, allowBeneath, createRuleset, landlockAbi, restrictSelf } from '
 import { must } from '../../lib/sys/libc.ts'
 import { loadedFiles } from '../../lib/sys/loaded-files.ts'
 import { AT_FDCWD, close, O, openat2, RESOLVE } from '../../lib/sys/open.ts'
+import { giveUp, systemCalls, type SystemCall } from '../../lib/sys/seccomp.ts'
 import { isDirectory, statFd } from '../../lib/sys/stat.ts'
 import { identifyOpened, isSameRoot } from '../../lib/tree/root.ts'
 import type { Confinement, ProcessUser, Reach } from './confinement.ts'
@@ -28,6 +29,8 @@ import type { Confinement, ProcessUser, Reach } from './confinement.ts'
 const read = ACCESS.READ_FILE | ACCESS.READ_DIR
 /** Of these, the rights that may be given for what is no directory. */
 const ofFiles = ACCESS.EXECUTE | ACCESS.WRITE_FILE | ACCESS.READ_FILE
+
+const connecting: readonly SystemCall[] = ['socket', 'connect']
 
 /** dist/, in which all of our modules are. */
 const modules = fileURLToPath(new URL('../..', import.meta.url))
@@ -66,7 +69,7 @@ function packages(): string[] {
 }
 
 /** Throws InvalidSetting where the user can't be taken on, and SystemError for what should not fail. */
-export function confine({ user, keeps, reads }: Confinement): void {
+export function confine({ user, keeps, reads, connects }: Confinement): void {
   // The rules are made with all of our rights: the directories above a root may be closed to others.
   const ruleset = domainOf(reads)
   const permitted = permittedCapabilities()
@@ -87,6 +90,8 @@ export function confine({ user, keeps, reads }: Confinement): void {
     must(restrictSelf(ruleset), 'landlock_restrict_self')
     close(ruleset)
   }
+  // Where the kernel has none, the rest must do.
+  giveUp(systemCalls.filter((name) => !connects || !connecting.includes(name)))
 }
 
 function takeOn({ uid, gid }: ProcessUser): void {

@@ -32,6 +32,11 @@ export interface Confinement {
    * ptrace and abstract sockets no process outside.
    */
   readonly reads: readonly Reach[]
+  /**
+   * It may make sockets, and connect them where the above lets it. Without it, it has those that it is handed: no unix
+   * socket that its user may open is reached, which Landlock doesn't guard, and no UDP.
+   */
+  readonly connects: boolean
 }
 
 /** The descriptor at which launch.ts is told what to become. */

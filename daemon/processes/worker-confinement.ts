@@ -29,17 +29,17 @@ export const workerReads = (state: string, disks: readonly Disk[]): readonly Rea
 ]
 
 /** `user` is null where we aren't root. Mode bits keep such a process from nothing: an S3 key is its holder's right. */
-export const workerConfinement = (user: ProcessUser | null, reads: readonly Reach[]): Confinement => ({
-  user,
-  keeps: ['DAC_READ_SEARCH'],
-  reads,
-})
+export const workerConfinement = (
+  user: ProcessUser | null,
+  reads: readonly Reach[],
+  connects: boolean,
+): Confinement => ({ user, keeps: ['DAC_READ_SEARCH'], reads, connects })
 
 /** The same for the process of one disk. */
 export function diskConfinement(user: ProcessUser | null, disk: Disk): Confinement {
   const { root, identity } = disk
   const reads = [{ path: root, identity }, ...followedOf(disk)]
-  return workerConfinement(user === null ? null : (ownerOf(root) ?? user), reads)
+  return workerConfinement(user === null ? null : (ownerOf(root) ?? user), reads, false)
 }
 
 /** Whom alone a FUSE file system lets in that `root` lies on: the rights of root don't count there. */

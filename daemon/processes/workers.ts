@@ -155,7 +155,7 @@ export class Workers {
       suspected: () => {
         for (const each of this.#all) each.say({ type: 'suspects', disks: this.#suspects.ids })
       },
-      confinement: () => workerConfinement(user, this.#reads),
+      confinement: () => workerConfinement(user, this.#reads, true),
       doors: () => {
         if (this.#doors === undefined) throw new Error('a worker starts by the first records')
         return this.#doors

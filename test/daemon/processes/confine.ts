@@ -68,7 +68,7 @@ const reads = [{ path: inside, identity: null }]
 const nobody = { uid: 4001, gid: 4002 }
 
 t.test('root becomes another user with one capability', { skip: rootOnly }, async (t) => {
-  const child = await start(t, { user: nobody, keeps: ['DAC_READ_SEARCH'], reads })
+  const child = await start(t, { user: nobody, keeps: ['DAC_READ_SEARCH'], reads, connects: false })
   t.equal(child.status('Uid'), '4001\t4001\t4001\t4001')
   t.equal(child.status('Gid'), '4002\t4002\t4002\t4002')
   t.equal(child.status('Groups'), '')
@@ -80,7 +80,7 @@ t.test('root becomes another user with one capability', { skip: rootOnly }, asyn
 })
 
 t.test('user 0 can be left without the rights of root', { skip: rootOnly }, async (t) => {
-  const child = await start(t, { user: { uid: 0, gid: 0 }, keeps: [], reads })
+  const child = await start(t, { user: { uid: 0, gid: 0 }, keeps: [], reads, connects: false })
   t.equal(child.status('Uid'), '0\t0\t0\t0')
   for (const set of ['CapEff', 'CapPrm', 'CapAmb', 'CapInh', 'CapBnd'])
     t.equal(child.status(set), '0000000000000000', set)
@@ -89,7 +89,7 @@ t.test('user 0 can be left without the rights of root', { skip: rootOnly }, asyn
 
 t.test('whoever we are, it reaches what it may read and nothing else', { skip }, async (t) => {
   const keeps = ['DAC_READ_SEARCH'] as const
-  const child = await start(t, { user: isRoot ? nobody : null, keeps, reads })
+  const child = await start(t, { user: isRoot ? nobody : null, keeps, reads, connects: false })
   t.equal(child.status('NoNewPrivs'), '1')
   t.equal(await child.do({ name: 'read', path: join(inside, 'deep/file') }), 'done')
   t.equal(await child.do({ name: 'list', path: join(inside, 'deep') }), 'done')
@@ -111,6 +111,13 @@ t.test('whoever we are, it reaches what it may read and nothing else', { skip },
     { name: 'write', path: `/proc/${process.pid}/mem` },
     { name: 'trace', pid: process.pid },
     { name: 'signal', pid: process.pid },
+    { name: 'chmod', path: join(inside, 'deep/file') },
+    { name: 'utime', path: join(inside, 'deep/file') },
+    { name: 'setxattr', path: join(inside, 'deep/file') },
+    { name: 'byHandle', path: join(scratch, 'closed/other/file') },
+    { name: 'connectTcp', port: 1 },
+    { name: 'connectUnix', path: join(scratch, 'none') },
+    { name: 'sendUdp', port: 9 },
   ]
   for (const deed of refused)
     t.match(await child.do(deed), /^(?:EACCES|EPERM)$/, `${deed.name} ${deed.path ?? ''}`)
@@ -118,7 +125,7 @@ t.test('whoever we are, it reaches what it may read and nothing else', { skip },
 })
 
 t.test('it connects to nobody', { skip }, async (t) => {
-  const child = await start(t, { user: null, keeps: [], reads: [] })
+  const child = await start(t, { user: null, keeps: [], reads: [], connects: true })
   const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -135,8 +142,13 @@ t.test('it connects to nobody', { skip }, async (t) => {
 t.test('a directory that is somebody else by now is left out', { skip }, async (t) => {
   const keeps = ['DAC_READ_SEARCH'] as const
   const identity = identify(join(scratch, 'closed/other'))
-  const child = await start(t, { user: null, keeps, reads: [{ path: inside, identity }] })
+  const child = await start(t, { user: null, keeps, reads: [{ path: inside, identity }], connects: false })
   t.equal(await child.do({ name: 'list', path: inside }), 'EACCES')
-  const right = await start(t, { user: null, keeps, reads: [{ path: inside, identity: identify(inside) }] })
+  const right = await start(t, {
+    user: null,
+    keeps,
+    reads: [{ path: inside, identity: identify(inside) }],
+    connects: false,
+  })
   t.equal(await right.do({ name: 'list', path: inside }), 'done')
 })
