@@ -72,6 +72,7 @@ export class S3Worker {
   #applied = 0
   /** What its domain lets it read, by `reachKey`. */
   #reach = new Set<string>()
+  #connects = false
   #accepts = false
   #overdue: NodeJS.Timeout | undefined
   readonly #beating: NodeJS.Timeout
@@ -95,6 +96,7 @@ export class S3Worker {
       confinement: () => {
         const confinement = options.confinement()
         this.#reach = new Set(confinement.reads.map(reachKey))
+        this.#connects = confinement.connects
         this.#applied = 0
         this.#told = 0
         this.#accepts = true
@@ -174,9 +176,9 @@ export class S3Worker {
     return this.#applied >= version
   }
 
-  /** Whether its domain lets it read all of these. */
-  covers(reads: readonly Reach[]): boolean {
-    return reads.every((reach) => this.#reach.has(reachKey(reach)))
+  /** Whether it may read all of these, and connect if that is needed. */
+  covers(reads: readonly Reach[], connects: boolean): boolean {
+    return (this.#connects || !connects) && reads.every((reach) => this.#reach.has(reachKey(reach)))
   }
 
   /** Its domain doesn't let it read this any more, since something else is there now. */

@@ -35,6 +35,13 @@ export const workerConfinement = (
   connects: boolean,
 ): Confinement => ({ user, keeps: ['DAC_READ_SEARCH'], reads, connects })
 
+/**
+ * Whether a worker may connect to the processes of disks. What it connects to there judges it by its user, where that
+ * isn't ours; where it is, the control socket would be open to it as well, so then only for a disk that needs it.
+ */
+export const workerConnects = (user: ProcessUser | null, disks: readonly Disk[], suspects: number): boolean =>
+  user !== null || suspects > 0 || disks.some(mayNotAnswer)
+
 /** The same for the process of one disk. */
 export function diskConfinement(user: ProcessUser | null, disk: Disk): Confinement {
   const { root, identity } = disk

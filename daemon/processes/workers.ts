@@ -18,7 +18,7 @@ import type { Answer, DoorRecord, FromWorker } from './messages.ts'
 import { workerName, type ProcessName, type ProcessView } from './process-view.ts'
 import { bootTime, S3Worker } from './s3-worker.ts'
 import { Suspects } from './suspects.ts'
-import { reachOf, workerConfinement, workerReads } from './worker-confinement.ts'
+import { reachOf, workerConfinement, workerConnects, workerReads } from './worker-confinement.ts'
 
 /** Of one worker, predecessors that may be ending at one time; the oldest gets its drain time when one more would. */
 const mostLeaving = 4
@@ -154,8 +154,9 @@ export class Workers {
       suspects: this.#suspects,
       suspected: () => {
         for (const each of this.#all) each.say({ type: 'suspects', disks: this.#suspects.ids })
+        this.#renew()
       },
-      confinement: () => workerConfinement(user, this.#reads, true),
+      confinement: () => workerConfinement(user, this.#reads, this.#connects),
       doors: () => {
         if (this.#doors === undefined) throw new Error('a worker starts by the first records')
         return this.#doors
@@ -188,13 +189,18 @@ export class Workers {
     return workerReads(this.#options.config.state, disks)
   }
 
+  get #connects() {
+    return workerConnects(this.#options.user, this.#doors?.roster.disks ?? [], this.#suspects.ids.length)
+  }
+
   /** Has a successor started where the newest worker of a place can't read all disks. */
   #renew(): void {
     if (this.#stopping) return
     for (const place of this.#places) {
       const { current, index } = place
       // One that is down reads what there is to read when it comes back; one that is to come has its turn first.
-      if (place.next !== undefined || !current.running || current.covers(this.#reads)) continue
+      if (place.next !== undefined || !current.running || current.covers(this.#reads, this.#connects))
+        continue
       place.next = this.#worker(() => place, `${workerName(index)}-next`)
       place.next.start()
       place.patience = setTimeout(() => {
@@ -232,7 +238,7 @@ export class Workers {
     const disk = this.#doors?.roster.disks.find(({ id }) => id === diskId)
     const reach = disk === undefined ? undefined : reachOf(this.#options.config.state, disk)
     // A successor is under way where it isn't covered; and who takes a worker over may say anything.
-    if (reach === undefined || !worker.covers([reach]) || this.#renewal !== undefined) return
+    if (reach === undefined || !worker.covers([reach], false) || this.#renewal !== undefined) return
     const now = performance.now()
     if (now - this.#renewedAt > 2 * longestPause) this.#pause = firstPause
     const wait = Math.max(0, this.#renewedAt + this.#pause - now)
@@ -249,9 +255,10 @@ export class Workers {
   #checkPublished(): void {
     const version = this.#doors?.version
     if (version === undefined) return
-    const reads = this.#reads
+    const [reads, connects] = [this.#reads, this.#connects]
     const isThere = (worker: S3Worker, { isLate }: Place) =>
-      !worker.running || (worker.hasApplied(version) && (!worker.accepts || isLate || worker.covers(reads)))
+      !worker.running ||
+      (worker.hasApplied(version) && (!worker.accepts || isLate || worker.covers(reads, connects)))
     const all = this.#places.every((place) =>
       [place.current, ...(place.next === undefined ? [] : [place.next]), ...place.leaving].every((worker) =>
         isThere(worker, place),

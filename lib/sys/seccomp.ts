@@ -59,14 +59,23 @@ export type SystemCall = keyof typeof numbers
 export const systemCalls = Object.keys(numbers) as SystemCall[]
 
 const AUDIT_ARCH = arm ? 0xc00000b7 : 0xc000003e
-/** struct seccomp_data: the number, and the architecture. */
-const [NUMBER_AT, ARCH_AT] = [0, 4]
+/** struct seccomp_data: the number, the architecture, and the first argument's lower half. */
+const [NUMBER_AT, ARCH_AT, ARGUMENT_AT] = [0, 4, 16]
 const [LOAD, JUMP_EQUAL, JUMP_AT_LEAST, RETURN] = [0x20, 0x15, 0x35, 0x06]
 const [KILL, ALLOW, EPERM] = [0x80000000, 0x7fff0000, 0x00050001]
 /** Numbers from here on are those of the x32 ABI: the same calls by another door. */
 const X32 = 0x40000000
 
 type Instruction = readonly [code: number, whenTrue: number, whenFalse: number, operand: number]
+
+/** Lets sockets of this machine alone through, by AF_UNIX of sys/socket.h, and goes on with other calls. */
+const unixAlone: readonly Instruction[] = [
+  [JUMP_EQUAL, 0, 4, numbers.socket[arm ? 1 : 0]],
+  [LOAD, 0, 0, ARGUMENT_AT],
+  [JUMP_EQUAL, 0, 1, 1],
+  [RETURN, 0, 0, ALLOW],
+  [RETURN, 0, 0, EPERM],
+]
 
 function program(denied: readonly SystemCall[]): Buffer {
   const calls = denied.flatMap((name) => {
@@ -83,6 +92,7 @@ function program(denied: readonly SystemCall[]): Buffer {
     [JUMP_EQUAL, 1, 0, AUDIT_ARCH],
     [RETURN, 0, 0, KILL],
     [LOAD, 0, 0, NUMBER_AT],
+    ...(denied.includes('socket') ? [] : unixAlone),
     // Over the tests that follow, and the return that allows.
     ...tests.map(([code, operand], i): Instruction => [code, tests.length - i, 0, operand]),
     [RETURN, 0, 0, ALLOW],

@@ -356,7 +356,7 @@ function run(...args: string[]): { status: number | null; stdout: string; stderr
 t.test('two daemons do not share a state directory', async (t) => {
   const daemon = await start(newData(), { args: ['--no-mount'] })
   const second = run('serve', '--state', daemon.state, '--listen', '127.0.0.1:0')
-  t.equal(second.status, 5)
+  t.equal(second.status, 8)
   t.match(second.stderr, new RegExp(`pid ${daemon.pid}\\b`))
   t.equal((await get(daemon)).status, 200, 'the first one goes on')
   await daemon.stop()
@@ -369,7 +369,7 @@ t.test('an address that is taken is refused by the name of its holder', async (t
   const { port } = other.address() as AddressInfo
   const state = join(scratch, 'taken')
   const refused = run('serve', '--state', state, '--listen', `127.0.0.1:${port}`)
-  t.equal(refused.status, 5)
+  t.equal(refused.status, 8)
   t.match(refused.stderr, new RegExp(`127\\.0\\.0\\.1:${port} is taken by .*\\(pid ${process.pid}\\)`))
 })
 
