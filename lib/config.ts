@@ -549,9 +549,9 @@ export function childEnvironment(): NodeJS.ProcessEnv {
 
 /** What a confined child may know of it: what Node and the C library heed, and none of what users keep there. */
 export function confinedEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(childEnvironment()).filter(([name]) =>
-      /^(?:NODE_(?!EXTRA_CA_CERTS)|UV_|LC_|LANG$|TZ$|PATH$)/.test(name),
-    ),
+  const known = Object.entries(childEnvironment()).filter(([name]) =>
+    /^(?:NODE_(?!EXTRA_CA_CERTS)|UV_|LC_|LANG$|TZ$|PATH$)/.test(name),
   )
+  // One device may keep two of them (lib/tree/read.ts).
+  return { UV_THREADPOOL_SIZE: '8', ...Object.fromEntries(known) }
 }

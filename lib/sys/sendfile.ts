@@ -9,7 +9,7 @@ const position = Buffer.alloc(8)
 /**
  * Moves at most `count` bytes of `file`, from `offset` on, into the non-blocking `socket`: their number, 0 at
  * the file's end, or minus the errno. EAGAIN when the socket is full. Bytes that aren't in the page cache are
- * waited for: ask `isCached` before.
+ * waited for.
  */
 export function sendfile(socket: number, file: number, offset: number, count: number): number {
   position.writeBigInt64LE(BigInt(offset), 0)
@@ -25,11 +25,14 @@ const range = Buffer.alloc(16)
 const result = Buffer.alloc(40)
 const page = 4096
 
-/** Whether all of these bytes are in the page cache. False too where the kernel can't tell. */
-export function isCached(fd: number, offset: number, length: number): boolean {
+/**
+ * Whether the page cache has pages for all of these bytes, be it that they are only being read into it. undefined where
+ * the kernel doesn't tell: it does to whoever owns the file or may write it.
+ */
+export function hasPages(fd: number, offset: number, length: number): boolean | undefined {
   range.writeBigUInt64LE(BigInt(offset), 0)
   range.writeBigUInt64LE(BigInt(length), 8)
-  if (cachestat(SYS_cachestat, fd, range, result, 0) < 0) return false
+  if (cachestat(SYS_cachestat, fd, range, result, 0) < 0) return undefined
   const pages = Math.floor((offset + length - 1) / page) - Math.floor(offset / page) + 1
   return result.readUInt32LE(0) >= pages
 }
