@@ -176,8 +176,7 @@ export class Child<In extends { readonly type: string }, Out> {
         child.kill('SIGKILL')
         timer = setTimeout(() => {
           log.error('child.left', { role, pid: child.pid })
-          child.unref()
-          for (const stream of child.stdio) if (stream instanceof Socket) stream.unref()
+          forget(child)
           resolve()
         }, deathTime)
       }
@@ -248,8 +247,7 @@ export class Child<In extends { readonly type: string }, Out> {
     }
     this.#giveUp = () => {
       log.error('child.left', { role, pid: child.pid })
-      child.unref()
-      child.channel?.unref()
+      forget(child)
       end("it can't be killed")
     }
     child.once('error', (error) => end(error.message))
@@ -305,4 +303,10 @@ export class Child<In extends { readonly type: string }, Out> {
       this.#spawn()
     }, pause)
   }
+}
+
+/** It may live on; nobody here waits for its end. */
+function forget(child: ChildProcess): void {
+  child.unref()
+  for (const stream of child.stdio) if (stream instanceof Socket) stream.unref()
 }
