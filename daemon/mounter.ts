@@ -76,7 +76,12 @@ async function start(
     // What can't be told of changes keeps nothing.
     const timeout = engine.supports.has('notify') ? config.attributeTimeout / 1000 : 0
     session = await engine.start(
-      { ...diskSource(disk), readOnly: record.readOnly, maxUserHandles: config.mountHandles },
+      {
+        ...diskSource(disk),
+        readOnly: record.readOnly,
+        maxUserHandles: config.mountHandles,
+        state: config.state,
+      },
       mountpoint,
       {
         ...defaultMountOptions,

@@ -7,6 +7,7 @@ import { Server } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { doorKeys, type DoorKeys } from '../lib/auth/door-keys.ts'
 import { Roster } from '../lib/roster.ts'
+import { HiddenState } from '../lib/tree/hidden-state.ts'
 import { Roots } from '../lib/tree/roots.ts'
 import { breakOff } from './http/send-file.ts'
 import { createDoors } from './doors.ts'
@@ -93,6 +94,7 @@ function retire(): void {
 servePrimary<ToWorker, FromWorker>('worker', {
   async start({ config, doors, suspects, only }, line, log) {
     say = (message) => line.say(message)
+    roots.hide(new HiddenState(config.state))
     apply(doors)
     if (only === undefined)
       far = new FarDisks({

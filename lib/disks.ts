@@ -10,6 +10,7 @@ import { makeDirectories } from './make-directories.ts'
 import { canonicalMountpoint, makeMountpoint, removeMountpoint } from './mountpoint.ts'
 import {
   canonicalDirectory,
+  contains,
   mountpointConflict,
   overlap,
   requireReadable,
@@ -22,6 +23,7 @@ import { put, remove, type Change, type Store } from './store/store.ts'
 import { errnoName, errnoOf } from './sys/errno.ts'
 import { mountsInside } from './sys/mountinfo.ts'
 import { placedDirectory } from './trusted-path.ts'
+import { HiddenState } from './tree/hidden-state.ts'
 import { removeTree } from './tree/remove.ts'
 import { identify, whyOffline } from './tree/root.ts'
 import { Examiner } from './examiner.ts'
@@ -41,6 +43,7 @@ export interface DiskWishes {
 export class Disks {
   readonly #store: Store
   readonly #places: Places
+  readonly #hidden: HiddenState
   readonly #examiner = new Examiner()
   /** In the order of their making. */
   readonly #disks: Map<string, Disk>
@@ -48,6 +51,7 @@ export class Disks {
   private constructor(store: Store, places: Places, disks: readonly Disk[]) {
     this.#store = store
     this.#places = places
+    this.#hidden = new HiddenState(places.state)
     this.#disks = new Map(disks.map((disk) => [disk.id, disk]))
   }
 
@@ -125,7 +129,7 @@ export class Disks {
     const wanted = mountpoint ?? join(this.#places.mounts, disk.alias ?? disk.id)
     if (!wanted.startsWith('/')) throw new Fault('NotADirectory', `${wanted} is not an absolute path`)
     const place = canonicalMountpoint(wanted)
-    const conflict = mountpointConflict(place, disk, this.#places, this.list())
+    const conflict = this.#mountConflict(place, disk)
     if (conflict !== undefined) throw new Fault('RootConflict', `${conflict}: name another directory`)
     const made = makeMountpoint(place, this.#places.mounts)
     const mountMade = made ?? (place === disk.mountpoint ? disk.mountMade : null)
@@ -197,13 +201,14 @@ export class Disks {
 
   /** One sentence when the disk's root may no longer be one, or undefined. */
   rootRefusal(disk: Disk): string | undefined {
-    return disk.kind === 'adopted' ? rootConflict(disk.root, this.#places, this.list(), disk) : undefined
+    if (disk.kind === 'managed') return undefined
+    return rootConflict(disk.root, this.#places, this.list(), disk) ?? this.#hidden.refusal(disk.root)
   }
 
   /** One sentence when the disk can't be mounted where it wants to be, or undefined. */
   mountRefusal(disk: Disk): string | undefined {
     if (disk.mountpoint === null) return undefined
-    return mountpointConflict(disk.mountpoint, disk, this.#places, this.list())
+    return this.#mountConflict(disk.mountpoint, disk)
   }
 
   /** What the path leads to may not answer. */
@@ -221,12 +226,19 @@ export class Disks {
         'RootConflict',
         `${root} is disk "${bucketName(holder)}" already: use that one, or remove it first`,
       )
-    const conflict = rootConflict(root, this.#places, this.list(), disk)
+    const conflict = rootConflict(root, this.#places, this.list(), disk) ?? this.#hidden.refusal(root)
     if (conflict !== undefined)
       throw new Fault('RootConflict', `${conflict}: name a directory that is apart from it`)
     if (anyPathMayNotAnswer()) return { root, identity: await this.#examiner.ask('identity', root, root) }
     requireReadable(root)
     return { root, identity: identified(root) }
+  }
+
+  /** What is mounted on the state directory by another path, the directory of mounts apart, would cover it there too. */
+  #mountConflict(mountpoint: string, disk: Disk): string | undefined {
+    const conflict = mountpointConflict(mountpoint, disk, this.#places, this.list())
+    if (conflict !== undefined || contains(this.#places.mounts, mountpoint)) return conflict
+    return this.#hidden.refusal(mountpoint)
   }
 
   /**
@@ -244,7 +256,7 @@ export class Disks {
     const followInto = parsed.followInto.map((path) => {
       canonicalDirectory(path)
       const directory = placedDirectory(path, followed)
-      if (overlap(directory, this.#places.state))
+      if (overlap(directory, this.#places.state) || this.#hidden.refusal(directory) !== undefined)
         throw new Fault(
           'RootConflict',
           `${directory} is not apart from twofold's own state directory ${this.#places.state}: links may not lead there`,

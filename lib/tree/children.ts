@@ -91,6 +91,7 @@ export class Children {
       ? statHere(directory.fd, plain)
       : statAt(directory.fd, plain, AT_SYMLINK_NOFOLLOW)
     if (typeof stat === 'number') return undefined
+    if (this.#root.hides(stat)) return undefined
     // What is mounted here can't be opened by its key either, unless the disk crosses.
     if (stat.mntId !== directory.stat.mntId && this.#root.boundary !== 0) return undefined
     if (kind === 'directory') return isDirectory(stat) ? { name, stat } : undefined

@@ -258,6 +258,10 @@ class Walk {
       close(fd)
       return stat
     }
+    if (this.#root.hides(stat)) {
+      close(fd)
+      return -errno.ENOENT
+    }
     if (isDirectory(stat)) this.#stack.push({ fd, stat })
     else if (reopen !== undefined) this.#leaf = { fd, stat, reopen }
     else {

@@ -15,6 +15,7 @@ import { currentMounts, mountChanges } from '../sys/mount-watch.ts'
 import { leadsTo, statAt, statFd, type Stat } from '../sys/stat.ts'
 import { fstatfs, type StatFs } from '../sys/statfs.ts'
 import { foldsCase } from './case-folding.ts'
+import type { HiddenState } from './hidden-state.ts'
 
 interface Bound {
   readonly fd: number
@@ -30,13 +31,17 @@ export class Root {
   readonly disk: Disk
   readonly #path: CString
   readonly #refused: Refused
+  readonly #hidden: HiddenState | undefined
   #bound: Bound | undefined
   #closed = false
   #mountsSeen = -1
   #mountsInside = false
+  #mountsJudged: number
 
-  private constructor(disk: Disk, bound: Bound, refused: Refused) {
+  private constructor(disk: Disk, bound: Bound, refused: Refused, hidden: HiddenState | undefined) {
     this.disk = disk
+    this.#hidden = hidden
+    this.#mountsJudged = hidden === undefined ? -1 : mountChanges()
     this.#refused = refused
     this.#path = cstring(Buffer.from(disk.root))
     this.#bound = bound
@@ -44,12 +49,17 @@ export class Root {
 
   /**
    * Throws DiskOffline when the disk's path doesn't lead to the root that the disk remembers. `refused` is called
-   * where it does and the process's domain forbids to read there.
+   * where it does and the process's domain forbids to read there. `hidden`: what no door shows, and what lies in it.
    */
-  static open(disk: Disk, refused: Refused = () => {}): Root {
-    const bound = bind(disk, refused)
+  static open(disk: Disk, refused: Refused = () => {}, hidden?: HiddenState): Root {
+    const bound = bind(disk, refused, hidden)
     if (typeof bound === 'string') throw new Fault('DiskOffline', bound)
-    return new Root(disk, bound, refused)
+    return new Root(disk, bound, refused, hidden)
+  }
+
+  /** Whether what was found in the tree is the state directory, or lies in it. */
+  hides(stat: Stat): boolean {
+    return this.#hidden !== undefined && this.#hidden.hides(stat, this.stat?.mntId)
   }
 
   /** An O_PATH descriptor for system calls made at once (`check` may replace it); -1 while offline. */
@@ -108,14 +118,23 @@ export class Root {
   check(): boolean {
     const bound = this.#bound
     if (bound !== undefined) {
-      if (leadsTo(AT_FDCWD, this.#path, bound.stat)) return true
+      if (leadsTo(AT_FDCWD, this.#path, bound.stat) && this.#isApart()) return true
       this.#release()
     }
     if (this.#closed) return false
-    const again = bind(this.disk, this.#refused)
+    const again = bind(this.disk, this.#refused, this.#hidden)
     if (typeof again === 'string') return false
     this.#bound = again
     return true
+  }
+
+  /** Whether no mount since made the state directory part of the tree. */
+  #isApart(): boolean {
+    if (this.#hidden === undefined) return true
+    const changes = mountChanges()
+    if (changes === this.#mountsJudged) return true
+    this.#mountsJudged = changes
+    return this.#hidden.refusal(this.disk.root) === undefined
   }
 
   /** Asks the file system itself, whatever the kernel remembers of it. Returns when it has answered. */
@@ -148,7 +167,9 @@ export function whyOffline(disk: Disk): string | undefined {
 }
 
 /** Opens the disk's root, or says why that isn't to be had. */
-function bind(disk: Disk, refused: Refused = () => {}): Bound | string {
+function bind(disk: Disk, refused: Refused = () => {}, hidden?: HiddenState): Bound | string {
+  const shown = hidden?.refusal(disk.root)
+  if (shown !== undefined) return shown
   const fd = openat2(AT_FDCWD, disk.root, O.PATH | O.DIRECTORY)
   if (fd < 0) return `${disk.root}: ${errnoName(-fd)}`
   const stat = statFd(fd)

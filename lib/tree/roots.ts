@@ -1,6 +1,7 @@
 /** The opened roots of a process: one for each disk that it was asked for. */
 import type { Disk, DiskId } from '../disk.ts'
 import { Fault } from '../errors.ts'
+import type { HiddenState } from './hidden-state.ts'
 import { Root, type Refused } from './root.ts'
 
 interface Kept {
@@ -12,11 +13,17 @@ interface Kept {
 
 export class Roots {
   readonly #refused: Refused
+  #hidden: HiddenState | undefined
   #kept = new Map<DiskId, Kept>()
 
   /** `refused` hears of disks whose roots are there and that this process's domain keeps from it. */
   constructor(refused: Refused = () => {}) {
     this.#refused = refused
+  }
+
+  /** To be said before the first root is opened: what none may show. */
+  hide(state: HiddenState): void {
+    this.#hidden = state
   }
 
   /** The disk's root, reopened when its record says something new of it. Throws DiskOffline. */
@@ -29,7 +36,7 @@ export class Roots {
       kept.record = disk
       return kept.root
     }
-    const root = Root.open(disk, this.#refused)
+    const root = Root.open(disk, this.#refused, this.#hidden)
     kept?.root.close()
     this.#kept.set(disk.id, { record: disk, bindings, root })
     return root

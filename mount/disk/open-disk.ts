@@ -108,6 +108,7 @@ export class OpenDisk {
     const result = statInto(fd, name, AT_SYMLINK_NOFOLLOW | this.root.statFlags, entry.attributes)
     if (result < 0) return result
     if (!this.crosses && entry.attributes.mntId !== this.nodes.rootStat.mntId) return -errno.ENOENT
+    if (this.root.hides(entry.attributes)) return -errno.ENOENT
     entry.node = this.nodes.found(directory, text, entry.attributes).id
     return 0
   }
@@ -117,6 +118,14 @@ export class OpenDisk {
    */
   isCovered(fd: number, name: Name): boolean {
     return this.#covers(fd, name, nameText(name))
+  }
+
+  /** Whether the name stands for the state directory, or what lies in it. */
+  isState(fd: number, name: Name): boolean {
+    return (
+      statInto(fd, name, AT_SYMLINK_NOFOLLOW | this.root.statFlags, this.stat) === 0 &&
+      this.root.hides(this.stat)
+    )
   }
 
   #covers(fd: number, name: Name, text: string): boolean {

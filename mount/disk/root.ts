@@ -4,7 +4,7 @@
  */
 import type { RootIdentity } from '../../lib/disk.ts'
 import { descriptorPath } from '../../lib/sys/attributes.ts'
-import { SystemError } from '../../lib/sys/errno.ts'
+import { errno, SystemError } from '../../lib/sys/errno.ts'
 import { FS, remoteTypes } from '../../lib/sys/filesystem.ts'
 import { FreezeProbe } from '../../lib/sys/freeze-probe.ts'
 import { cstring, type CString } from '../../lib/sys/libc.ts'
@@ -19,8 +19,9 @@ import {
   openat2,
   RESOLVE,
 } from '../../lib/sys/open.ts'
-import { emptyStat, leadsTo, statInto } from '../../lib/sys/stat.ts'
+import { emptyStat, leadsTo, statInto, type Stat } from '../../lib/sys/stat.ts'
 import { emptyStatFs, statFs } from '../../lib/sys/statfs.ts'
+import { HiddenState } from '../../lib/tree/hidden-state.ts'
 import { identify, isSameRoot } from '../../lib/tree/root.ts'
 import { Nodes } from './nodes.ts'
 import type { DiskSource } from './source.ts'
@@ -45,6 +46,8 @@ export class DiskRoot {
   readonly nodes: Nodes
   readonly #source: DiskSource
   readonly #path: CString
+  readonly #hidden: HiddenState | undefined
+  #mountsJudged = -1
   /** Where nobody says who it must be: whoever was found first. */
   #who: RootIdentity | null
   #offline = true
@@ -64,6 +67,7 @@ export class DiskRoot {
     this.#source = source
     this.#who = source.identity
     this.#path = cstring(Buffer.from(source.root))
+    this.#hidden = source.state === undefined ? undefined : new HiddenState(source.state)
     const most = source.maxDescriptors > 0 ? source.maxDescriptors : mostNodes
     this.nodes = new Nodes(most, closeLarge, source.crossDevices ? 0 : RESOLVE.NO_XDEV)
     const result = this.#bind()
@@ -112,6 +116,16 @@ export class DiskRoot {
     return this.#statFlags
   }
 
+  /** Whether what was found below is the state directory, or lies in it. */
+  hides(stat: Stat): boolean {
+    return this.#hidden !== undefined && this.#hidden.hides(stat, this.nodes.rootStat.mntId)
+  }
+
+  /** Whether anything below may be hidden so. */
+  get mayShowState(): boolean {
+    return this.#source.crossDevices && this.#hidden?.isMountedBelow(this.#source.root) === true
+  }
+
   /** Whether close(2) of a file below can't fail. */
   get closesQuietly(): boolean {
     return this.#closesQuietly
@@ -133,7 +147,7 @@ export class DiskRoot {
   }
 
   #check(): void {
-    if (!this.#offline && leadsTo(AT_FDCWD, this.#path, this.nodes.rootStat)) return
+    if (!this.#offline && leadsTo(AT_FDCWD, this.#path, this.nodes.rootStat) && this.#isApart()) return
     // Its file system can be unmounted now.
     if (!this.#offline) {
       this.#unprobe(null)
@@ -143,8 +157,18 @@ export class DiskRoot {
     this.#bind()
   }
 
+  /** Whether the state directory is no part of the tree by another path. */
+  #isApart(): boolean {
+    if (this.#hidden === undefined) return true
+    const changes = mountChanges()
+    if (!this.#offline && changes === this.#mountsJudged) return true
+    this.#mountsJudged = changes
+    return this.#hidden.refusal(this.#source.root) === undefined
+  }
+
   /** 0, or less with the root left offline. */
   #bind(): number {
+    if (!this.#isApart()) return -errno.EIO
     const fd = openat2(AT_FDCWD, this.#path, O.PATH | O.DIRECTORY)
     if (fd < 0) return fd
     const stat = emptyStat()

@@ -9,6 +9,8 @@ export interface DiskSource {
   readonly readOnly: boolean
   /** Show what is mounted inside the root. Without it, such a mount point looks like the empty directory that it covers. */
   readonly crossDevices: boolean
+  /** The state directory, which is not shown, nor what lies in it; absent where there is none (tests). */
+  readonly state?: string
   /** Descriptors that nodes may keep open; 0: see descriptor-budget.ts. */
   readonly maxDescriptors: number
   /** Files and directories that one user may have open; 0: a share of the open-file limit. */

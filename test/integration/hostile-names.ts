@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -25,7 +26,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Client } from '../../daemon/cli/client.ts'
-import { MNT, mount, umount2 } from '../../lib/sys/mount.ts'
+import { MNT, mount, MS, umount2 } from '../../lib/sys/mount.ts'
 import { mountTable } from '../../lib/sys/mountinfo.ts'
 import { close } from '../../lib/sys/open.ts'
 import { openDevice } from '../../mount/kernel/device.ts'
@@ -470,5 +471,121 @@ t.test('S3 and the state directory', asRoot, async (t) => {
     sh(alice, `ln -s ${shared} ${data}/in`)
     t.equal(await get('in/news'), 'news')
     t.equal(await get('in/key'), 404, 'nor from there on')
+  })
+
+  /** Shows `from` at `at`, until the test has ended. */
+  const bind = (t: Test, from: string, at: string) => {
+    t.equal(mount(from, at, 'none', MS.BIND, null), 0)
+    t.teardown(() => umount2(at, MNT.DETACH))
+  }
+  const apart = (name: string) => {
+    mkdirSync(join(top, name), { recursive: true })
+    return join(top, name)
+  }
+
+  t.test('it is no disk, no mount point and nothing to follow into by whatever path', async (t) => {
+    const by = apart('by')
+    for (const [from, to] of [
+      [top, ''],
+      [state, ''],
+      [join(state, 'level'), ''],
+      [top, 'state'],
+      [top, 'state/level'],
+      [state, 'disks'],
+    ] as const)
+      await t.test(`${from}, ${to}`, async (t) => {
+        bind(t, from, by)
+        const root = join(by, to)
+        await t.rejects(control.ask('createDisk', {}, { root }), {
+          code: 'RootConflict',
+          message: /by another path to twofold's own state directory/,
+        })
+        await t.rejects(control.ask('changeDisk', { id }, { root }), { code: 'RootConflict' })
+        await t.rejects(control.ask('changeDisk', { id }, { settings: { followInto: [root] } }), {
+          code: 'RootConflict',
+        })
+        if (root === by && from === top) return
+        await t.rejects(control.ask('mountDisk', { id }, { mountpoint: join(root, 'new') }), {
+          code: 'RootConflict',
+        })
+      })
+  })
+
+  t.test('what is mounted in a disk that crosses devices shows nothing of it', async (t) => {
+    const root = apart('crossing')
+    for (const name of ['up', 'all', 'level', 'fine']) mkdirSync(join(root, name))
+    writeFileSync(join(root, 'key'), '')
+    mkdirSync(join(top, 'plain'))
+    writeFileSync(join(top, 'plain/file'), 'plain')
+    const settings = { crossDevices: true }
+    const { diskId } = await control.ask('createDisk', {}, { root, name: 'crossing', settings })
+    const user = await control.ask('addUser', { id: diskId }, { nickname: 'reader' })
+    const door = {
+      ...daemon,
+      bucket: 'crossing',
+      accessKeyId: user.identifier,
+      secretAccessKey: user.secretAccessKey,
+    }
+    const mountpoint = join(top, 'view')
+    await control.ask('mountDisk', { id: diskId }, { mountpoint })
+    for (const [from, at] of [
+      [top, 'up'],
+      [state, 'all'],
+      [join(state, 'level'), 'level'],
+      [join(state, 'keyring.json'), 'key'],
+      [join(top, 'plain'), 'fine'],
+    ] as const)
+      bind(t, from, join(root, at))
+    const ask = async (key: string) => (await s3(door, { key, headers: { connection: 'close' } })).status
+    // Workers whose domain was made before these mounts have to be made anew.
+    for (let tries = 0; (await ask('fine/file')) === 503 && tries < 100; tries++) await pause(100)
+    t.equal(await ask('fine/file'), 200)
+    t.equal(await ask('up/plain/file'), 200)
+    for (const key of [
+      'key',
+      'all/',
+      'all/keyring.json',
+      'level/',
+      'level/CURRENT',
+      'up/state/',
+      'up/state/keyring.json',
+      'up/state/level/CURRENT',
+    ])
+      t.equal(await ask(key), 404, key)
+    const listed = (await s3(door, { key: '', query: { 'list-type': '2' } })).body.toString()
+    t.match(listed, '<Key>fine/file</Key>')
+    t.notMatch(listed, /keyring|CURRENT|>level|>all|state/)
+
+    await pause(1100)
+    t.equal(readFileSync(join(mountpoint, 'up/plain/file'), 'utf8'), 'plain')
+    t.same(readdirSync(mountpoint).sort(), ['fine', 'up'])
+    t.notOk(readdirSync(join(mountpoint, 'up')).includes('state'))
+    for (const path of ['key', 'all/keyring.json', 'level/CURRENT', 'up/state/keyring.json'])
+      t.throws(() => readFileSync(join(mountpoint, path)), { code: 'ENOENT' }, path)
+    await control.ask('unmountDisk', { id: diskId }, {})
+  })
+
+  t.test('a disk that it has come to lie in is withheld', async (t) => {
+    const under = apart('under')
+    const inner = apart('under/inner')
+    const view = apart('view-of-under')
+    bind(t, under, view)
+    writeFileSync(join(under, 'file'), 'file')
+    let served = serve(join(top, 'second'))
+    const second = new Client(join(top, 'second/control.sock'))
+    await served.ready(second)
+    const { diskId } = await second.ask('createDisk', {}, { root: view, name: 'view' })
+    t.match(await second.ask('showDisk', { id: diskId }), { status: 'available' })
+    await served.stop()
+    renameSync(join(top, 'second'), join(inner, 'second'))
+    served = serve(join(inner, 'second'))
+    t.teardown(() => served.stop())
+    const moved = new Client(join(inner, 'second/control.sock'))
+    await served.ready(moved)
+    t.match(await moved.ask('showDisk', { id: diskId }), {
+      status: 'offline',
+      offlineReason: /by another path to twofold's own state directory/,
+    })
+    await t.rejects(moved.ask('mountDisk', { id: diskId }, {}), { code: 'DiskOffline' })
   })
 })

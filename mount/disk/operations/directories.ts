@@ -46,6 +46,7 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
       const plain = withNodes ? unseen : null
       const listed = looksUp ? seen : null
       const hides = !disk.crosses && root.holdsMounts
+      const hidesState = root.mayShowState
       for (;;) {
         const more = stream.peek()
         if (more <= 0) return more
@@ -65,8 +66,10 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
           const result = disk.found(node, fd, bytes.subarray(nameStart, nameEnd + 1) as Name, listed)
           if (result === 0) sink.add(entry, listed)
           else if (result !== -errno.ENOENT) sink.add(entry, plain)
-        } else if (!hides || !disk.isCovered(fd, bytes.subarray(nameStart, nameEnd + 1) as Name)) {
-          sink.add(entry, plain)
+        } else {
+          const name = bytes.subarray(nameStart, nameEnd + 1) as Name
+          if (!(hides && disk.isCovered(fd, name)) && !(hidesState && disk.isState(fd, name)))
+            sink.add(entry, plain)
         }
         stream.consume()
       }
