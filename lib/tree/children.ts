@@ -8,6 +8,7 @@ import { isDirectory, isFile, isSymlink, statAt, statFd, type Stat } from '../sy
 import { statThroughLinks } from './links.ts'
 import { Cursor, type Names } from './names.ts'
 import { compareKeys, maxKeyBytes, type Key } from './path.ts'
+import { isReservedIn } from './reserved-name.ts'
 import type { Root } from './root.ts'
 
 export interface Child {
@@ -87,6 +88,7 @@ export class Children {
     if (name.length * 3 > this.#room && Buffer.byteLength(name) > this.#room) return undefined
     if (kind === 'link') return this.#lookBehindLink(name)
     const plain = kind === 'directory' ? name.slice(0, -1) : name
+    if (isReservedIn(directory.fd, plain)) return undefined
     const stat = this.#root.isGuarded
       ? statHere(directory.fd, plain)
       : statAt(directory.fd, plain, AT_SYMLINK_NOFOLLOW)

@@ -15,6 +15,7 @@ import { AT_FDCWD, close, O, openat2, readlinkat, RESOLVE } from '../sys/open.ts
 import { isDirectory, isFile, isSymlink, statFd, type Stat } from '../sys/stat.ts'
 import { holdsName } from './case-folding.ts'
 import { segments, type Key } from './path.ts'
+import { isReservedIn } from './reserved-name.ts'
 import type { Root } from './root.ts'
 
 /** As the kernel's own limit (linux/namei.h: MAXSYMLINKS). */
@@ -177,6 +178,8 @@ class Walk {
   #step(name: CPath): number {
     if (this.#leaf !== undefined) return -errno.ENOTDIR
     const { fd: from, stat: at } = this.#here()
+    const text = typeof name === 'string' ? name : Buffer.from(name.subarray(0, -1)).toString()
+    if (isReservedIn(from, text)) return -errno.ENOENT
     if (typeof name === 'string' && this.#root.foldsCaseIn(from, at) && !holdsName(from, name)) {
       return -errno.ENOENT
     }

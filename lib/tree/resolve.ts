@@ -12,6 +12,7 @@ import { close, O, openat2, reopen, RESOLVE } from '../sys/open.ts'
 import { S, statFd, type Stat } from '../sys/stat.ts'
 import { openThroughLinks } from './links.ts'
 import { isDirectoryKey, type Key } from './path.ts'
+import { mayNameReserved } from './reserved-name.ts'
 import type { Root } from './root.ts'
 
 /** Why a key can't be read; each is a code of the catalogue. */
@@ -30,7 +31,8 @@ export const openFlags = O.RDONLY | O.NONBLOCK | O.NOCTTY
 export function resolve(root: Root, key: Key): Opened | Refusal {
   if (!root.check()) return 'DiskOffline'
   const directory = isDirectoryKey(key)
-  if (root.foldsCase) return answer(openThroughLinks(root, key), directory)
+  // A directory inside may fold case where the root doesn't.
+  if (root.foldsCase || mayNameReserved(key)) return answer(openThroughLinks(root, key), directory)
   const beneath = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | root.boundary
   const held = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : O.PATH, beneath)
   if (held === -errno.ELOOP && root.settings.symlinks !== 'deny')

@@ -97,8 +97,8 @@ export class OpenDisk {
     if (this.readOnly) return -errno.EROFS
     const directory = this.node(parent)
     if (directory === undefined) return this.missing()
-    if (isHidden(name)) return -errno.EPERM
-    return this.nodes.descriptor(directory)
+    const fd = this.nodes.descriptor(directory)
+    return fd >= 0 && isHidden(fd, name) ? -errno.EPERM : fd
   }
 
   /** Fills `entry` with what `name` stands for in `directory`, which is open as `fd`, and counts a lookup. */

@@ -1,7 +1,7 @@
 /** A root whose file system takes `A` for `a`: such a one is made here, of FUSE, in a process of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import { parseKey } from '../../lib/tree/path.ts'
 import { resolve } from '../../lib/tree/resolve.ts'
 import { Root } from '../../lib/tree/root.ts'
 import { adopted } from '../fixtures/disk.ts'
+import { mounted } from '../fixtures/mounted.ts'
 
 const home = dirname(createRequire(import.meta.url).resolve('fuse-native/package.json'))
 const libc = fileURLToPath(new URL('../../lib/sys/libc.js', import.meta.url))
@@ -24,19 +25,21 @@ const script = (mountpoint: string): string => `
   const Fuse = createRequire(${JSON.stringify(join(home, 'package.json'))})('fuse-native')
   const now = new Date()
   const stat = (mode, size) => ({ mode, size, uid: 0, gid: 0, nlink: 1, mtime: now, atime: now, ctime: now })
-  const files = new Map([['/', ['Dir', 'link']], ['/dir', ['Abc', 'Öl']], ['/dir/abc', 'bytes'], ['/dir/öl', 'oil']])
+  const fold = (path) => path.normalize('NFKD').replace(/\\p{Default_Ignorable_Code_Point}/gu, '').toLowerCase()
+  const files = new Map([['/.twofold', ['stage']], ['/.twofold/stage', 'staged'], ['/dir/.twofold', 'within'],
+    ['/', ['Dir', 'link', '.TwoFold']], ['/dir', ['Abc', 'Öl', '.TWOFOLD']], ['/dir/abc', 'bytes'], [fold('/dir/öl'), 'oil']])
   const fuse = new Fuse(${JSON.stringify(mountpoint)}, {
-    readdir: (path, done) => done(0, files.get(path.toLowerCase())),
+    readdir: (path, done) => done(0, files.get(fold(path))),
     getattr(path, done) {
-      if (path.toLowerCase() === '/link') return done(0, stat(0o120777, 7))
-      const found = files.get(path.toLowerCase())
+      if (fold(path) === '/link') return done(0, stat(0o120777, 7))
+      const found = files.get(fold(path))
       if (found === undefined) return done(Fuse.ENOENT)
       done(0, typeof found === 'string' ? stat(0o100644, found.length) : stat(0o40755, 4096))
     },
     readlink: (path, done) => done(0, 'dir/aBC'),
     open: (path, flags, done) => done(0, 42),
     read(path, fd, buffer, length, position, done) {
-      done(buffer.write(files.get(path.toLowerCase()).slice(position, position + length)))
+      done(buffer.write(files.get(fold(path)).slice(position, position + length)))
     },
   }, { force: true, timeout: false })
   fuse.mount((error) => console.log(error ?? 'mounted'))
@@ -45,7 +48,8 @@ const script = (mountpoint: string): string => `
 t.test('on a root that folds case, a key is the name in just its bytes', async (t) => {
   if (!existsSync('/dev/fuse') || process.getuid?.() !== 0)
     return t.comment('not checked: needs root and /dev/fuse')
-  const mountpoint = t.testdir({})
+  const top = t.testdir({ folding: {}, view: {} })
+  const mountpoint = join(top, 'folding')
   const child = spawn(process.execPath, ['--input-type=module', '-e', script(mountpoint)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -74,8 +78,32 @@ t.test('on a root that folds case, a key is the name in just its bytes', async (
       )
     t.same(await list(''), ['Dir/Abc', 'Dir/Öl', 'link'])
     t.same(await list('dir/'), [])
+    const spellings = ['.TWOFOLD', '.TwoFold', '.two\u200bfold', '\u2060.twofold', '.ＴＷＯfold', '．twofold']
+    for (const spelling of spellings)
+      for (const key of [`${spelling}/stage`, `${spelling}/`, `Dir/${spelling}`])
+        t.equal(ask(key), 'NoSuchKey', key)
+    t.match(
+      (await listPage(root, directories, { prefix: '', delimited: true, after: '', limit: 9 }))
+        .commonPrefixes,
+      ['Dir/'],
+    )
     directories.close()
     root.close()
+
+    const mount = await mounted(mountpoint, join(top, 'view'), { engine: 'kernel' })
+    try {
+      const at = (path: string) => join(top, 'view', path)
+      t.same(readdirSync(at('')).sort(), ['Dir', 'link'])
+      t.same(readdirSync(at('Dir')).sort(), ['Abc', 'Öl'])
+      t.equal(readFileSync(at('dir/abc'), 'utf8'), 'bytes')
+      for (const spelling of spellings) {
+        t.throws(() => lstatSync(at(spelling)), { code: 'ENOENT' }, spelling)
+        t.throws(() => readFileSync(at(`Dir/${spelling}`)), { code: 'ENOENT' }, spelling)
+        t.throws(() => mkdirSync(at(spelling)), { code: 'EPERM' }, spelling)
+      }
+    } finally {
+      await mount.stop()
+    }
   } finally {
     umount2(mountpoint, MNT.DETACH)
     child.kill('SIGKILL')

@@ -4,7 +4,7 @@ import { O, openat2 } from '../../../lib/sys/open.ts'
 import { emptyStat, S } from '../../../lib/sys/stat.ts'
 import type { DirectoryOperations, Entry, Name, NodeId } from '../../filesystem.ts'
 import { DirectoryStream } from '../directory-stream.ts'
-import { hiddenLength, isHidden } from '../hidden.ts'
+import { isHidden, mayBeHidden } from '../hidden.ts'
 import type { OpenDisk } from '../open-disk.ts'
 
 /**
@@ -55,7 +55,11 @@ export function directoryOperations(disk: OpenDisk): DirectoryOperations {
         const length = nameEnd - nameStart
         const dot =
           bytes[nameStart] === 0x2e && (length === 1 || (length === 2 && bytes[nameStart + 1] === 0x2e))
-        if (length === hiddenLength && isHidden(bytes.subarray(nameStart, nameEnd + 1))) {
+        if (
+          !dot &&
+          mayBeHidden(bytes[nameStart] ?? 0) &&
+          isHidden(fd, bytes.subarray(nameStart, nameEnd + 1))
+        ) {
           stream.consume()
           continue
         }

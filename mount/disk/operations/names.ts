@@ -26,9 +26,9 @@ export function nameOperations(disk: OpenDisk): NameOperations {
     lookup(parent, name, entry) {
       const directory = disk.node(parent)
       if (directory === undefined) return disk.missing()
-      if (isHidden(name)) return -errno.ENOENT
       const fd = nodes.descriptor(directory)
       if (fd < 0) return fd
+      if (isHidden(fd, name)) return -errno.ENOENT
       const result = disk.found(directory, fd, name, entry)
       if (result === 0) nodes.askedIn(directory, root.now)
       return result
@@ -61,8 +61,6 @@ export function nameOperations(disk: OpenDisk): NameOperations {
       const from = disk.node(fromParent)
       const to = disk.node(toParent)
       if (from === undefined || to === undefined) return disk.missing()
-      if (isHidden(fromName)) return -errno.ENOENT
-      if (isHidden(toName)) return -errno.EPERM
       from.pinned = to.pinned = true
       const result = rename(disk, from, fromName, to, toName, flags, caller)
       from.pinned = to.pinned = false
@@ -75,9 +73,9 @@ function remove(disk: OpenDisk, parent: NodeId, name: Name, flags: number, calle
   if (disk.readOnly) return -errno.EROFS
   const directory = disk.node(parent)
   if (directory === undefined) return disk.missing()
-  if (isHidden(name)) return -errno.ENOENT
   const fd = disk.nodes.descriptor(directory)
   if (fd < 0) return fd
+  if (isHidden(fd, name)) return -errno.ENOENT
   directory.pinned = true
   const node = hold(disk, fd, name)
   directory.pinned = false
@@ -102,6 +100,8 @@ function rename(
   if (fromFd < 0) return fromFd
   const toFd = nodes.descriptor(to)
   if (toFd < 0) return toFd
+  if (isHidden(fromFd, fromName)) return -errno.ENOENT
+  if (isHidden(toFd, toName)) return -errno.EPERM
   const exchange = (flags & RENAME.EXCHANGE) !== 0
   // What is replaced lives on while somebody holds it: its descriptor is taken before its name goes.
   const replaced = flags === 0 ? hold(disk, toFd, toName) : undefined
