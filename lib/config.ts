@@ -6,7 +6,7 @@
  * control socket and the mounts beneath DIR too, unless they are set themselves. This is the one file that
  * reads process.env; what is no setting of ours (systemd's and npm's variables) is handed out by `surroundings`.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Fault } from './errors.ts'
@@ -23,7 +23,7 @@ import {
   userSetting,
   wholeSetting,
 } from './setting-values.ts'
-import { ourFile } from './trusted-path.ts'
+import { readOurFile } from './trusted-path.ts'
 
 /** What a default may depend on. */
 export interface Surroundings {
@@ -469,8 +469,8 @@ const configurationFile: Purpose = { what: 'the configuration file', how: 'with 
 export function readConfigFile(file: string, mustExist: boolean): Written {
   let text: string
   try {
-    if (existsSync(file)) ourFile(file, configurationFile)
-    text = readFileSync(file, 'utf8')
+    statSync(file)
+    text = readOurFile(file, configurationFile)
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown)

@@ -2,8 +2,10 @@
  * Paths that root and we alone can change, every directory above them included (but for `placedDirectory`). What
  * passed once stays so, whoever else is on this machine: it may then be used by its name.
  */
+import { readFileSync } from 'node:fs'
 import { Fault } from './errors.ts'
 import { PathWalk, rootAndUs, type Purpose } from './path-walk.ts'
+import { errno, SystemError } from './sys/errno.ts'
 
 /**
  * The canonical path of the directory `path`, which is made where it is missing: with `mode`, less the umask. Throws
@@ -48,6 +50,23 @@ export function ourFile(path: string, purpose: Purpose): string {
     if (walk.leaf !== undefined && walk.missing.length > 0) return walk.path
     walk.requireOwners(rootAndUs(), walk.missing.length === 0 ? 'judged' : 'passed')
     return walk.path
+  } finally {
+    walk.close()
+  }
+}
+
+/**
+ * The text of the file that was judged, not of one that came to its name a moment later. Throws Untrusted, AccessDenied;
+ * SystemError or Node's error where it can't be read.
+ */
+export function readOurFile(path: string, purpose: Purpose): string {
+  const walk = PathWalk.to(path, purpose)
+  try {
+    const { leaf } = walk
+    if (walk.missing.length > 0) throw new SystemError(errno.ENOENT, 'open', path)
+    if (leaf === undefined) throw new SystemError(errno.EISDIR, 'read', path)
+    walk.requireOwners(rootAndUs(), 'judged')
+    return readFileSync(`/proc/self/fd/${leaf.fd}`, 'utf8')
   } finally {
     walk.close()
   }
