@@ -4,6 +4,7 @@
  * lines that find no room are dropped and counted, and the next that does says so.
  */
 import { isatty } from 'node:tty'
+import { printable } from './printable.ts'
 import { errno } from './sys/errno.ts'
 import { writerTo } from './sys/write-now.ts'
 
@@ -40,22 +41,16 @@ const plain = (debug: boolean) => (_key: string, value: unknown) => {
   return value
 }
 
-/** Control characters would let a key write lines of its own into a terminal or a log. */
-const visible = (text: string) =>
-  text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-
 function asText(level: LogLevel, event: string, fields: LogFields, debug: boolean): string {
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => {
       const shown = plain(debug)(name, value)
       const text = typeof shown === 'object' ? JSON.stringify(shown, plain(debug)) : String(shown)
-      return `${name}=${/[\s"=]/.test(text) ? JSON.stringify(text) : visible(text)}`
+      // A key that held control characters would write lines of its own into a terminal or a log.
+      return `${name}=${printable(/[\s"=]/.test(text) ? JSON.stringify(text) : text)}`
     })
-  return [new Date().toISOString().slice(11, 23), level.padEnd(5), visible(event), ...rest].join(' ')
+  return [new Date().toISOString().slice(11, 23), level.padEnd(5), printable(event), ...rest].join(' ')
 }
 
 /** Lines of this turn of the loop: many requests cost one write. */

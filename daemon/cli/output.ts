@@ -3,6 +3,7 @@
  * URL and nothing more. With `--json` a result is one line of JSON and so is an error.
  */
 import { Fault } from '../../lib/errors.ts'
+import { printable, printableLines } from '../../lib/printable.ts'
 
 /** What of a stream is needed here; tests give an array's. */
 export interface Sink {
@@ -23,7 +24,7 @@ export class Output {
 
   /** A command's result: `value` for programs, `text` for people. */
   result(value: unknown, text: () => string): void {
-    const line = this.json ? JSON.stringify(value) : text()
+    const line = this.json ? JSON.stringify(value) : printableLines(text())
     if (line !== '') this.#stdout.write(line.endsWith('\n') ? line : `${line}\n`)
   }
 
@@ -34,12 +35,12 @@ export class Output {
 
   /** For the person who watches. */
   note(text: string): void {
-    this.#stderr.write(`${text}\n`)
+    this.#stderr.write(`${printableLines(text)}\n`)
   }
 
   /** A line that the next one replaces; nothing where nobody watches. */
   progress(text: string): void {
-    if (this.#stderr.isTTY === true && !this.json) this.#stderr.write(`\r\u001b[K${text}`)
+    if (this.#stderr.isTTY === true && !this.json) this.#stderr.write(`\r\u001b[K${printable(text)}`)
   }
 
   /** One line on what went wrong; answers the exit status. */
@@ -51,7 +52,7 @@ export class Output {
       this.#stderr.write(
         `${JSON.stringify({ success: false, error: message, code: fault?.code ?? 'InternalError', exit })}\n`,
       )
-    else this.#stderr.write(`twofold: ${message.replaceAll('\n', ' ')}\n`)
+    else this.#stderr.write(`twofold: ${printable(message.replaceAll('\n', ' '))}\n`)
     // Nobody can mend a bug of ours by its message alone.
     if (!fault && error instanceof Error && error.stack !== undefined && !this.json)
       this.#stderr.write(`${error.stack}\n`)
