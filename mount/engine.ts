@@ -127,7 +127,7 @@ export interface MountSession {
    * fulfilled when it has. Engines without `notify`: no-op.
    */
   invalidate(changes: readonly Change[]): Promise<void>
-  /** For the metrics and for `status`. */
+  /** For the metrics and for `status`: within a second or so, whatever hangs; the figures may be older then. */
   statistics(): Promise<MountStatistics>
 }
 

@@ -39,6 +39,8 @@ function unavailable(): string | null {
 
 /** Milliseconds for the thread to end once the mount has left the tree. */
 const patience = 1000
+/** Milliseconds for the thread to note its figures. */
+const noted = 1000
 /** Milliseconds between two looks whether a file system has thawed for which somebody waits. */
 const thawAsked = 50
 
@@ -64,6 +66,8 @@ class KernelSession implements MountSession {
   #lockThread: Worker | null = null
   readonly #wakeups = new SharedArrayBuffer(4)
   #thawing: NodeJS.Timeout | undefined
+  /** The figures are being noted. One question at a time: a thread that hangs hears none. */
+  #noting: Promise<unknown> | null = null
   #nextQuestion = 1
   readonly #questions = new Map<number, Question>()
 
@@ -168,7 +172,10 @@ class KernelSession implements MountSession {
   }
 
   async statistics(): Promise<MountStatistics> {
-    await this.#ask([])
+    // A thread that hangs in a call notes nothing; what it and the others noted before is there to be read.
+    const noting = (this.#noting ??= this.#ask([]).finally(() => (this.#noting = null)))
+    noting.catch(() => {})
+    await Promise.race([noting, pause(noted, undefined, { ref: false })])
     const sum = (of: (figures: Figures) => number | undefined) =>
       this.#figures.reduce((total, figures) => total + (of(figures) ?? 0), 0)
     const operations: Record<string, { count: number; nanoseconds: number }> = {}

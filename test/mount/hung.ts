@@ -18,6 +18,9 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { hungFilesystem } from '../fixtures/hung-filesystem.ts'
+import { isMounted } from '../../lib/sys/mountinfo.ts'
+import { defaultMountOptions } from '../../mount/engine.ts'
+import { kernelEngine } from '../../mount/kernel/engine.ts'
 import { mounted } from '../fixtures/mounted.ts'
 
 const skip = existsSync('/dev/fuse') && process.getuid?.() === 0 ? false : 'needs /dev/fuse and root'
@@ -32,7 +35,8 @@ async function outcome<T>(promise: Promise<T>): Promise<T | string> {
   return Promise.race([promise.catch(code), late])
 }
 
-async function shown(t: Test, crossDevices: boolean) {
+/** A root with two file systems inside that can be made to hang. */
+async function scene(t: Test) {
   // Not tap's own directory, which is removed before the mounts end.
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'twofold-hung-')))
   for (const name of ['hosted/sub', 'root/inner', 'root/sub/inner', 'root/later', 'mount']) {
@@ -46,10 +50,8 @@ async function shown(t: Test, crossDevices: boolean) {
   ]
   const places = ['inner', 'sub/inner']
   const hung = await Promise.all(places.map((place) => hungFilesystem(hosted, join(root, place))))
-  const host = await mounted(root, mount, { engine: 'kernel', crossDevices, attributeTimeout: 0 })
   t.teardown(async () => {
     for (const one of hung) one.goOn()
-    await host.stop({ force: true })
     for (const one of hung) await one.end()
     rmSync(directory, { recursive: true })
   })
@@ -58,16 +60,15 @@ async function shown(t: Test, crossDevices: boolean) {
     hung.push(one)
     one.stop()
   }
-  const stop = () => {
-    for (const one of hung) one.stop()
-  }
-  return { root, mount, hang, stop }
+  return { root, mount, hung, places, hang }
 }
 
 t.test('what is mounted in a root that does not cross is not asked', { skip }, async (t) => {
-  const { mount, hang, stop } = await shown(t, false)
+  const { root, mount, hung, hang } = await scene(t)
+  const host = await mounted(root, mount, { engine: 'kernel', attributeTimeout: 0 })
+  t.teardown(() => host.stop({ force: true }))
   t.equal(await outcome(readFile(join(mount, 'later/none'))), 'ENOENT', 'the kernel knows the directory')
-  stop()
+  for (const one of hung) one.stop()
   // Known to nobody a moment ago, and right away silent.
   await hang('later')
   for (const place of ['inner', 'sub/inner']) {
@@ -92,4 +93,35 @@ t.test('what is mounted in a root that does not cross is not asked', { skip }, a
   )
   await outcome(writeFile(join(mount, 'sub/new'), 'new'))
   t.equal(await outcome(readFile(join(mount, 'sub/new'), 'utf8')), 'new')
+})
+
+t.test('a mount that hangs can be measured, unmounted and ended', { skip }, async (t) => {
+  const { root, mount, hung, places } = await scene(t)
+  const session = await kernelEngine.start(
+    { root, identity: null, readOnly: false, crossDevices: true, maxDescriptors: 0 },
+    mount,
+    { ...defaultMountOptions, attributeTimeout: 0, entryTimeout: 0 },
+  )
+  t.equal(await outcome(readFile(join(mount, 'inner/file'), 'utf8')), 'hosted/file', 'it crosses')
+  const { operations: before } = await session.statistics()
+  for (const one of hung) one.stop()
+  const asked = stat(join(mount, 'inner/file')).catch(() => 'gone')
+  // Until it hangs: then nobody notes the figures.
+  const measured = async () => {
+    const began = performance.now()
+    await session.statistics()
+    return performance.now() - began
+  }
+  while ((await measured()) < 900) await pause(10)
+  const figures = await outcome(Promise.all(Array.from({ length: 50 }, () => session.statistics())))
+  if (typeof figures === 'string') return t.fail(figures)
+  for (const { operations } of figures) {
+    t.ok((operations['LOOKUP']?.count ?? 0) >= (before['LOOKUP']?.count ?? NaN), 'what was noted is told')
+  }
+  t.equal(places.length, 2)
+  const unmounted = session.unmount(true)
+  t.notOk(isMounted(mount), 'it is unmounted at once')
+  for (const one of hung) one.goOn()
+  t.equal(await outcome(unmounted), undefined)
+  await asked
 })
