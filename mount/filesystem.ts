@@ -54,10 +54,9 @@ export interface Caller {
   groups: readonly number[] | null
 }
 
-/** Ids as the host has them. */
+/** A user, as the host numbers them. */
 export interface Owner {
   readonly uid: number
-  readonly gid: number
 }
 
 /** Attributes as statx gives them; `size` up to 2^53, `ino` a u64. Filled by the file system. */

@@ -25,7 +25,7 @@ import { knownAs, nameOperations } from './operations/names.ts'
 import { extendedAttributeOperations } from './operations/xattrs.ts'
 import type { DiskSource } from './source.ts'
 
-const rootUser = { uid: 0, gid: 0 }
+const rootUser = { uid: 0 }
 
 /** Throws SystemError when the root can't be opened, unless it is merely not who it should be: then EIO until it is. */
 export function openDiskFilesystem(

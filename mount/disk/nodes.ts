@@ -266,7 +266,7 @@ export class Nodes {
 
   opened(node: Node, fd: number, by: Owner | null): void {
     const use = useOf(node)
-    if (by !== null && by.uid !== 0) use.user = { uid: by.uid, gid: by.gid }
+    if (by !== null && by.uid !== 0) use.user = { uid: by.uid }
     if (use.handles === null) use.handles = [fd]
     else use.handles.push(fd)
   }

@@ -43,15 +43,14 @@ export function groupsOf(pid: number): readonly number[] {
   return line === '' ? none : line.split(' ').map(Number)
 }
 
-const nobody: Spender = { uid: 65534, gid: 65534 }
+const nobody: Spender = { uid: 65534 }
 
 /** An id without a name here is nobody's. To setfsuid(2) it would mean "no change", and thus root. */
 const known = (id: number): number => (id === 0xffffffff ? 65534 : id)
 
-/** Whose the bytes are that a call takes up. Ids as the kernel has them. */
+/** Whose the bytes are that a call takes up. */
 export interface Spender {
   readonly uid: number
-  readonly gid: number
 }
 
 /** To be made and used in one and the same thread, which has a umask of its own from then on. */
@@ -78,16 +77,14 @@ export class CallerCredentials implements Credentials {
 
   /**
    * Does `call`, which takes up room by a descriptor, within the limits of `spender`. The descriptor's rights are enough for
-   * it: nothing may be opened.
+   * it: nothing may be opened. Groups are left as they are: that of root, which is given no reserve.
    */
   spendAs<A extends unknown[]>(spender: Spender, call: (...args: A) => number, ...args: A): number {
     this.limit(spender)
     if (!this.#privileged || spender.uid === 0) return call(...args)
-    this.#other = true
-    setfsgid(known(spender.gid))
     setfsuid(known(spender.uid))
     const result = call(...args)
-    this.revert()
+    setfsuid(0)
     return result
   }
 

@@ -18,7 +18,6 @@ const fields = [
   'buffer',
   'start',
   'uid',
-  'gid',
 ] as const
 
 export class Job {
@@ -46,7 +45,6 @@ export class Job {
   start = 0
   /** Within whose limits room is taken up. */
   uid = 0
-  gid = 0
 
   /** Makes it another job. What isn't named is to be set where the call wants it. */
   begin(opcode: number, fd: number, offset = 0, length = 0, mode = 0): this {
@@ -55,14 +53,13 @@ export class Job {
     this.offset = offset
     this.length = length
     this.mode = mode
-    this.uid = this.gid = 0
+    this.uid = 0
     return this
   }
 
   /** Room is taken up within the limits of `spender`. */
-  spentBy({ uid, gid }: Spender): this {
+  spentBy({ uid }: Spender): this {
     this.uid = uid
-    this.gid = gid
     return this
   }
 
