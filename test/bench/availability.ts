@@ -68,11 +68,15 @@ const reader = `
   }
   turn()`
 
-/** Those who answer for the three. */
-const workers = (await control.ask('status')).processes.filter(({ role }) => role === 'worker')
-const cpuOfWorkers = () => cpuSeconds(workers.map(({ pid }) => pid ?? 0))
+/** Those who answer for the three: each disk that comes has new ones started. */
+const workersNow = async () =>
+  (await control.ask('status')).processes
+    .filter(({ role, state }) => role === 'worker' && state === 'ready')
+    .map(({ pid }) => pid ?? 0)
 
 async function run(doors: readonly Door[], silent: Door | undefined): Promise<Run> {
+  // While a disk hangs, that takes its time.
+  const workers = await workersNow()
   const agent = new Agent({ keepAlive: true, maxSockets: clients })
   const others = new Agent({ keepAlive: true, maxSockets: askers })
   let answered = 0
@@ -111,9 +115,9 @@ async function run(doors: readonly Door[], silent: Door | undefined): Promise<Ru
     ...Array.from({ length: clients }, (_, i) => ask(doors[i % doors.length]!)),
     ...(silent === undefined ? [] : Array.from({ length: askers }, () => askSilent(silent))),
   ]
-  const before = cpuOfWorkers()
+  const before = cpuSeconds(workers)
   await sleep(seconds * 1000)
-  const cpu = cpuOfWorkers() - before
+  const cpu = cpuSeconds(workers) - before
   isOver = true
   await Promise.all(all)
   reading?.kill()
