@@ -21,6 +21,8 @@ import { servePrimary } from './processes/serve-primary.ts'
 
 /** Milliseconds between two tries to unmount what is busy. */
 const retryPause = 100
+/** Milliseconds for a mount to note its figures; who asks waits twice as long. */
+const noted = 1000
 /** Milliseconds for the last message to go out before the process ends. */
 const lastWords = 20
 
@@ -120,7 +122,7 @@ async function start(
 async function measure(question: number): Promise<void> {
   if (session === undefined || stopping) return
   try {
-    say({ type: 'measured', question, figures: await session.statistics() })
+    say({ type: 'measured', question, figures: await session.statistics(noted) })
   } catch (error) {
     log?.debug('mount.unmeasured', { error })
   }

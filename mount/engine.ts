@@ -127,8 +127,11 @@ export interface MountSession {
    * fulfilled when it has. Engines without `notify`: no-op.
    */
   invalidate(changes: readonly Change[]): Promise<void>
-  /** For the metrics and for `status`: within a second or so, whatever hangs; the figures may be older then. */
-  statistics(): Promise<MountStatistics>
+  /**
+   * For the metrics and for `status`. After `within` milliseconds, where the mount hangs, they are what was noted before;
+   * without it that is waited for.
+   */
+  statistics(within?: number): Promise<MountStatistics>
 }
 
 export interface MountStatistics {
