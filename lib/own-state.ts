@@ -13,7 +13,17 @@ const stateDirectory: Purpose = { what: 'the state directory', how: 'with --stat
 const controlSocket: Purpose = { what: 'the control socket', how: 'with --control-socket' }
 
 /** What lies in a state directory, the files of disks apart. */
-const entries = ['lock', 'keyring.json', 'level', 'level.changes', 'disks', 'trash', 'mounts', 'run']
+const entries = [
+  'lock',
+  'lock.children',
+  'keyring.json',
+  'level',
+  'level.changes',
+  'disks',
+  'trash',
+  'mounts',
+  'run',
+]
 
 /**
  * Makes the state directory where there is none, and requires that nobody but root and we could have put there what

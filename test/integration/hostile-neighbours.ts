@@ -292,13 +292,16 @@ t.test('a worker', { skip }, async (t) => {
     }
   })
 
-  t.test('holds no file open for writing but its log and the lock', async (t) => {
+  t.test('holds no file open for writing but its log and a lock that is no daemon’s', async (t) => {
     const pid = await pidOf('worker')
     const open = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
       const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
       const writes = (Number.parseInt(flags, 8) & 3) !== 0 && Number(fd) > 2
       const path = spawnSync('readlink', [`/proc/${pid}/fd/${fd}`], { encoding: 'utf8' }).stdout.trim()
-      return writes && path.startsWith('/') && path !== '/dev/null' && path !== join(daemon.state, 'lock')
+      return writes &&
+        path.startsWith('/') &&
+        path !== '/dev/null' &&
+        path !== join(daemon.state, 'lock.children')
         ? [path]
         : []
     })
