@@ -19,9 +19,17 @@ export function mayNotAnswer(disk: Disk): boolean {
   return answer
 }
 
+let ofPaths = { changes: -1, answer: false }
+
 /** Whether following some path, links and all, may not return. Where nothing is mounted that may not answer, nothing can lead there. */
-export const anyPathMayNotAnswer = (): boolean =>
-  currentMounts().some(({ mountpoint, type }) => mountpoint !== '/' && isRemoteName(type))
+export function anyPathMayNotAnswer(): boolean {
+  const changes = mountChanges()
+  if (ofPaths.changes !== changes) {
+    const answer = currentMounts().some(({ mountpoint, type }) => mountpoint !== '/' && isRemoteName(type))
+    ofPaths = { changes, answer }
+  }
+  return ofPaths.answer
+}
 
 function judge({ identity, root, settings, letGo }: Disk): boolean {
   // Nobody asks it.

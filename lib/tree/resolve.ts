@@ -1,16 +1,17 @@
 /**
- * From a key to an open descriptor, beneath the root. A key without symbolic links costs one openat2; one
- * that meets a link is walked by component (links.ts).
+ * From a key to an open descriptor, beneath the root. A key without symbolic links is opened by its path; one that
+ * meets a link is walked by component (links.ts).
  *
- * A FIFO or a device is never opened: opening one does something (a writer wakes up, a watchdog starts). So a file is
- * held first without being opened, and opened when it is seen to be a regular one. Nothing here goes by a path that
- * could lead out of the root, to where nobody answers, before openat2 says that it doesn't.
+ * A FIFO or a device is never opened: opening one does something (a writer wakes up, a watchdog starts). So what a name
+ * is comes first: by asking for it, and where a link on the way could lead that question to who doesn't answer, by
+ * holding the file without opening it.
  */
 import { isRefusedByDomain } from '../sys/access.ts'
 import { errno } from '../sys/errno.ts'
-import { close, O, openat2, reopen, RESOLVE } from '../sys/open.ts'
-import { S, statFd, type Stat } from '../sys/stat.ts'
+import { AT_SYMLINK_NOFOLLOW, close, O, openat2, reopen, RESOLVE } from '../sys/open.ts'
+import { modeAt, S, statFd, type Stat } from '../sys/stat.ts'
 import { openThroughLinks } from './links.ts'
+import { anyPathMayNotAnswer } from './may-not-answer.ts'
 import { isDirectoryKey, type Key } from './path.ts'
 import { mayNameReserved } from './reserved-name.ts'
 import type { Root } from './root.ts'
@@ -34,26 +35,50 @@ export function resolve(root: Root, key: Key): Opened | Refusal {
   // A directory inside may fold case where the root doesn't.
   if (root.foldsCase || mayNameReserved(key)) return answer(openThroughLinks(root, key), directory)
   const beneath = RESOLVE.BENEATH | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS | root.boundary
-  const held = openat2(root.fd, key, directory ? openFlags | O.DIRECTORY : O.PATH, beneath)
-  if (held === -errno.ELOOP && root.settings.symlinks !== 'deny')
+  const found = directory
+    ? unlessLinked(openat2(root.fd, key, openFlags | O.DIRECTORY, beneath), true)
+    : key.includes('/') && anyPathMayNotAnswer()
+      ? held(openat2(root.fd, key, O.PATH, beneath))
+      : asked(root.fd, key, beneath)
+  if (found === 'linked') {
+    if (root.settings.symlinks === 'deny') return 'NoSuchKey'
     return answer(openThroughLinks(root, key), directory)
-  const found = directory ? answer(held, true) : opened(held)
-  if (found === 'moved') return answer(openThroughLinks(root, key), false)
+  }
   if (typeof found === 'string' || found.stat.mntId === root.stat?.mntId) return found
   // It lies on a file system mounted inside, which may fold case.
   close(found.fd)
   return answer(openThroughLinks(root, key), directory)
 }
 
-/** The regular file that `held` is, open for reading; 'moved' where it has left the root since. Closes `held`. */
-function opened(held: number): Opened | Refusal | 'moved' {
-  if (held < 0) return refusal(-held)
-  const stat = statFd(held)
-  const fd = typeof stat === 'number' ? stat : isRegular(stat) ? reopen(held, openFlags) : -errno.ENXIO
-  const hasMoved = isRefusedByDomain(fd, held)
-  close(held)
-  if (hasMoved) return 'moved'
+/** The regular file that `holding` is, an O_PATH descriptor, open for reading. Closes `holding`. */
+function held(holding: number): Opened | Refusal | 'linked' {
+  if (holding < 0) return unlessLinked(holding, false)
+  const stat = statFd(holding)
+  const fd = typeof stat === 'number' ? stat : isRegular(stat) ? reopen(holding, openFlags) : -errno.ENXIO
+  const hasMoved = isRefusedByDomain(fd, holding)
+  close(holding)
+  if (hasMoved) return 'linked'
   return fd < 0 || typeof stat === 'number' ? refusal(-fd) : { fd, stat }
+}
+
+/**
+ * The same by its name, for a third less: what the name is, before it is opened. Asking goes by links, so only where no
+ * link can lead to who doesn't answer; what is mounted on the name itself isn't asked.
+ */
+function asked(directory: number, name: string, beneath: number): Opened | Refusal | 'linked' {
+  const mode = modeAt(directory, name, AT_SYMLINK_NOFOLLOW)
+  if (mode >= 0 && isSpecial(mode)) return 'NoSuchKey'
+  const fd = openat2(directory, name, openFlags, beneath)
+  return fd === -errno.EACCES ? held(openat2(directory, name, O.PATH, beneath)) : unlessLinked(fd, false)
+}
+
+/** 'linked' where only a walk can tell: a symbolic link is on the way, or the file has left the root since. */
+const unlessLinked = (fd: number, directory: boolean): Opened | Refusal | 'linked' =>
+  fd === -errno.ELOOP ? 'linked' : answer(fd, directory)
+
+function isSpecial(mode: number): boolean {
+  const type = mode & S.IFMT
+  return type !== S.IFREG && type !== S.IFLNK
 }
 
 const isRegular = ({ mode }: Stat): boolean => (mode & S.IFMT) === S.IFREG
