@@ -10,16 +10,21 @@ import { routes, type AnswerOf, type Envelope, type InputOf, type RouteName } fr
 /** What the `:id` and `:type` of a route's path stand for. */
 export type PathParts = Readonly<Record<string, string>>
 
+/** Milliseconds without a byte after which whoever only asks is told that the daemon doesn't answer. A change takes its time. */
+const patience = 20_000
+
 export class Client {
   readonly socket: string
+  readonly #patience: number
 
-  constructor(socket: string) {
+  constructor(socket: string, wait = patience) {
     this.socket = socket
+    this.#patience = wait
   }
 
   /**
-   * Answers the envelope's `data`. Throws the Fault that the daemon answered with, DaemonNotRunning where none
-   * answers, or Untrusted where another user could.
+   * Answers the envelope's `data`. Throws the Fault that the daemon answered with, DaemonNotRunning where there is none,
+   * ServiceUnavailable where one is there and says nothing, or Untrusted where another user could answer.
    */
   async ask<N extends RouteName>(
     route: N,
@@ -93,12 +98,18 @@ export class Client {
         response.on('end', () => resolve(Buffer.concat(chunks).toString()))
         response.on('error', reject)
       })
+      if (method === 'GET') sent.setTimeout(this.#patience, () => sent.destroy(new Silence()))
       sent.on('error', (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)))
       sent.end(body)
     })
   }
 
   #unreachable(error: NodeJS.ErrnoException): Fault {
+    if (error instanceof Silence)
+      return new Fault(
+        'ServiceUnavailable',
+        `the daemon on ${this.socket} does not answer: look for a process of its own that is stopped (ps -o pid,stat,args), or stop it`,
+      )
     if (error.code === 'EACCES')
       return new Fault(
         'AccessDenied',
@@ -112,6 +123,8 @@ export class Client {
     return new Fault('DaemonNotRunning', `the daemon on ${this.socket} broke off: ${error.message}`)
   }
 }
+
+class Silence extends Error {}
 
 /** Both ends are of one version, so what lies inside of the envelope is trusted. */
 function parseEnvelope<T>(text: string): Envelope<T> {

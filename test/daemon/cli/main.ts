@@ -1,6 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { Client } from '../../../daemon/cli/client.ts'
 import { commands } from '../../../daemon/cli/commands.ts'
 import { completionScript, shells } from '../../../daemon/cli/completion.ts'
 import { twofold } from '../../../daemon/cli/main.ts'
@@ -117,4 +122,19 @@ t.test('bash completes commands, flags and choices', async (t) => {
   t.same(offered('twofold compl'), ['completion'])
   t.same(offered('twofold completion --j'), ['--json'])
   t.same(offered('twofold completion f'), ['fish'])
+})
+
+t.test('a daemon that says nothing is told from one that is not there', async (t) => {
+  const place = mkdtempSync(join(tmpdir(), 'twofold-silent-'))
+  t.teardown(() => rmSync(place, { recursive: true }))
+  const socket = join(place, 'socket')
+  const server = createServer((connection) => connection.resume()).listen({ path: socket })
+  await once(server, 'listening')
+  await t.rejects(new Client(socket, 50).ask('status'), {
+    code: 'ServiceUnavailable',
+    message: /does not answer/,
+  })
+  server.close()
+  await once(server, 'close')
+  await t.rejects(new Client(socket, 50).ask('status'), { code: 'DaemonNotRunning' })
 })

@@ -26,7 +26,7 @@ const store = await Store.open(join(scratch, 'level'))
 const daemon: Daemon = {
   config: resolveConfig({}, {}, {}, currentPlace()),
   log: createLog({ level: 'error', format: 'json' }),
-  disks: await Disks.load(store, { state: join(scratch, 'state'), mounts: join(scratch, 'mounts') }),
+  disks: await Disks.load(store, { state: place('state'), mounts: join(scratch, 'mounts') }),
   users: await Users.load(store),
   keyring: KeyringFile.open(join(scratch, 'keyring.json')),
   oldLinksUntil: 0,
