@@ -73,7 +73,7 @@ export const catalogue = {
   ),
   RequestTimeout: row(
     408,
-    6,
+    9,
     'Your socket connection to the server was not read from or written to within the timeout period.',
   ),
   RequestTimeTooSkewed: row(
@@ -116,7 +116,7 @@ export const catalogue = {
   PortTaken: row(409, 8, 'Another process listens on that address.'),
   RootConflict: row(
     409,
-    5,
+    8,
     'A root must be disjoint from the state directory and from mount points of ours.',
   ),
   ShareExpired: row(410, 4, 'This link has expired.'),

@@ -172,7 +172,7 @@ t.test('what up can’t do is one line with the remedy', async (t) => {
     [['nothing-here'], 2, `there is no directory ${top}/nothing-here`],
     [['data/deep/file.txt'], 2, 'is a file; a disk needs a directory'],
     [['data', '--state', '/dev/null/state'], 4, 'name another one with --state DIR'],
-    [['data', '--state', 'data/state'], 5, 'state'],
+    [['data', '--state', 'data/state'], 8, 'state'],
     [['data', '--listen', 'nowhere'], 2, '--listen'],
     [
       ['data', '--expose', '--listen', '203.0.113.7:0'],
@@ -194,7 +194,7 @@ t.test('what up can’t do is one line with the remedy', async (t) => {
 
 t.test('every command answers', async (t) => {
   const offline = await call('status')
-  t.equal(offline.status, 6)
+  t.equal(offline.status, 9)
   t.match(offline.stderr, /no daemon answers on .*twofold up/)
 
   const daemon = await startDaemon(data, { state, args: [...args, '--no-mount'] })
@@ -290,10 +290,10 @@ t.test('every command answers', async (t) => {
       [join(top, 'a file'), 2, /a file is a file; a disk needs a directory/],
       [join(top, 'a file', 'x'), 2, /leads through a file/],
       [join(top, 'dangling'), 2, /dangling is a symbolic link that leads nowhere/],
-      [own, 5, /lies in twofold's own state directory .*: name a directory that is apart from it/],
-      [state, 5, /is twofold's own state directory: name/],
-      [top, 5, /contains twofold's own state directory/],
-      [data, 5, /is disk "data" already: use that one/],
+      [own, 8, /lies in twofold's own state directory .*: name a directory that is apart from it/],
+      [state, 8, /is twofold's own state directory: name/],
+      [top, 8, /contains twofold's own state directory/],
+      [data, 8, /is disk "data" already: use that one/],
     ] as const) {
       const answer = await call('disk', 'adopt', path)
       t.equal(answer.status, status, path)
@@ -339,7 +339,7 @@ t.test('every command answers', async (t) => {
     mkdirSync(kept)
     t.equal((await json('disk', 'adopt', kept, '--no-alias'))['alias'], null)
     t.equal((await call('disk', 'adopt', join(kept, 'nothing'))).status, 2)
-    t.equal((await call('disk', 'adopt', state)).status, 5)
+    t.equal((await call('disk', 'adopt', state)).status, 8)
     const [id = ''] = /dsk-\w+(?=.*kept$)/m.exec((await call('disk', 'list')).stdout) ?? []
     t.match((await call('disk', 'remove', id)).stdout, kept)
     t.ok(existsSync(kept))
