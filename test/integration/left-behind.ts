@@ -140,6 +140,16 @@ t.test('a daemon whose stderr nobody reads serves and ends', async (t) => {
   if (door.mountpoint !== null) t.notOk(isMounted(door.mountpoint))
 })
 
+/** Resolves when the process waits for a FUSE daemon to open a file; for the name before, it waits a moment only. */
+async function waitsInFuse(pid: number): Promise<void> {
+  let seen = 0
+  await until('it waits to open the file', () => {
+    const place = readFileSync(`/proc/${pid}/wchan`, 'latin1')
+    seen = place.startsWith('request_wait') ? seen + 1 : 0
+    return seen === 10
+  })
+}
+
 t.test(
   'a process that can not be killed keeps neither the state nor the port',
   { skip: noFuse },
@@ -152,7 +162,7 @@ t.test(
     const state = join(scratch, 'held-state')
     const first = await startDaemon(data, {
       state,
-      args: ['--no-mount', '--listen', '127.0.0.1:0', '--answer-timeout', '1s'],
+      args: ['--no-mount', '--listen', '127.0.0.1:0', '--answer-timeout', '8s'],
     })
     t.teardown(() => first.stop())
     const control = new Client(join(state, 'control.sock'))
@@ -167,6 +177,7 @@ t.test(
     t.equal((await s3(door, { key: 'held' })).status, 503)
     const disk = (await control.ask('status')).processes.find(({ role }) => role === 'disk')?.pid ?? 0
     const isThere = () => existsSync(`/proc/${disk}/task`)
+    await waitsInFuse(disk)
     await first.stop()
     t.ok(isThere(), 'the one that waits lives on')
     t.match(first.log(), /"child.left"/)
@@ -185,13 +196,7 @@ t.test(
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     await ready(stuck)
-    // For the name before, it waits a moment only.
-    let seen = 0
-    await until('it waits to open the file', () => {
-      const place = readFileSync(`/proc/${stuck.pid}/wchan`, 'latin1')
-      seen = place.startsWith('request_wait') ? seen + 1 : 0
-      return seen === 10
-    })
+    await waitsInFuse(stuck.pid ?? 0)
     stuck.kill('SIGKILL')
     const third = await startDaemon(data, { state, args })
     t.equal((await s3({ ...first, endpoint: third.endpoint }, { key: 'hello.txt' })).status, 200)
