@@ -108,6 +108,7 @@ t.test('mount points come back with the bytes that the kernel escapes', async (t
       source: '/dev/root',
       readOnly: false,
       fuseUser: undefined,
+      fuseGroupAlone: undefined,
     },
     {
       id: 37,
@@ -119,6 +120,7 @@ t.test('mount points come back with the bytes that the kernel escapes', async (t
       source: 'twofold:photos',
       readOnly: true,
       fuseUser: 4001,
+      fuseGroupAlone: 0,
     },
   ])
   t.ok(mountTable().some(({ mountpoint }) => mountpoint === '/proc'))
