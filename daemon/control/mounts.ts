@@ -13,7 +13,7 @@ const mostNamed = 3
 /** Somebody uses it: who, as far as that is known, or what else is in the way. */
 export function mountBusy(
   mountpoint: string,
-  { users, why }: { readonly users: readonly string[]; readonly why?: string },
+  { users, why }: { readonly users: readonly string[]; readonly why?: string | undefined },
 ): Fault {
   if (why !== undefined) return new Fault('MountBusy', `${mountpoint}: ${why}`)
   const by = users.length === 0 ? '' : ` by ${users.slice(0, mostNamed).join(', ')}`

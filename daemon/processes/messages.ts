@@ -52,7 +52,7 @@ export type MountReport =
       /** Who uses it, as far as it can be seen: `bash (4711): /mnt/photos/in`. */
       readonly users: readonly string[]
       /** One sentence where it is something else that keeps it. */
-      readonly why?: string
+      readonly why?: string | undefined
     }
 
 /** Asks a child for its figures, to be answered by `measured` with the same number. */

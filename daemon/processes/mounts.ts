@@ -12,6 +12,7 @@ import type { MountStatistics } from '../../mount/engine.ts'
 import { detachDead } from '../../mount/recover.ts'
 import type { ChangeRecord } from './change-record.ts'
 import { Child } from './child.ts'
+import { parseFromMount } from './from-mount.ts'
 import type { FromMount, MountRecord, MountReport, ToMount } from './messages.ts'
 import { MountNotices } from './mount-notices.ts'
 import { mountName, type ProcessView } from './process-view.ts'
@@ -151,6 +152,7 @@ export class Mounts {
       diskId: id,
       lockFd: this.#lockFd,
       log: this.#log,
+      check: parseFromMount,
       started: () => {
         const previous = this.#mounts.get(id)?.identity
         child.say({
