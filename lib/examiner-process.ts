@@ -8,6 +8,8 @@ export interface ToExaminer {
   readonly question: Asked<ExaminationName>
 }
 export type FromExaminer =
+  /** It hears from now on. */
+  | { readonly begun: true }
   | { readonly found: unknown }
   | { readonly fault: { readonly code: FaultCode; readonly message: string } }
   | { readonly error: { readonly message: string; readonly errno: number } }
@@ -20,6 +22,8 @@ process.once('disconnect', () => process.exit(0))
 process.on('message', ({ name, question }: ToExaminer) => {
   process.send?.(answer(name, question))
 })
+
+process.send?.({ begun: true } satisfies FromExaminer)
 
 function answer<N extends ExaminationName>(name: N, question: Asked<N>): FromExaminer {
   const examine = examinations[name] as (question: Asked<N>) => unknown

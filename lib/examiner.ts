@@ -11,7 +11,7 @@ import type { Asked, ExaminationName, Found } from './examinations.ts'
 import type { FromExaminer, ToExaminer } from './examiner-process.ts'
 import { SystemError } from './sys/errno.ts'
 
-/** Milliseconds for an answer, and for the process to begin. */
+/** Milliseconds for an answer once the process has begun, and for it to begin. */
 const patience = 3_000
 const bootTime = 20_000
 /** Milliseconds after which a process that has nothing to do ends. */
@@ -33,6 +33,8 @@ interface Question {
 export class Examiner {
   readonly #waiting: Question[] = []
   readonly #askers = new Set<Asker>()
+  /** Places that are being asked about: who asks again waits for what becomes of that. */
+  readonly #asked = new Set<string>()
   /** By place: the processes that it holds. */
   readonly #lost = new Map<string, ChildProcess>()
   readonly #endLost = () => {
@@ -52,27 +54,35 @@ export class Examiner {
   }
 
   #next(): void {
-    for (let question; (question = this.#waiting[0]) !== undefined; this.#waiting.shift()) {
-      const { place } = question
-      if (this.#lost.has(place) || this.#lost.size >= mostLost) {
-        question.reject(
-          this.#lost.has(place)
-            ? unanswered(place)
-            : new Fault('DiskOffline', `${place}: not asked, for ${mostLost} others do not answer`),
-        )
-        continue
-      }
-      const free = [...this.#askers].find(({ isFree }) => isFree)
-      if (free === undefined && this.#askers.size >= mostAsking) return
-      const asker =
-        free ??
-        new Asker(
-          () => this.#next(),
-          (gone) => this.#askers.delete(gone),
-        )
-      this.#askers.add(asker)
-      asker.ask(question, (held) => this.#lose(place, held))
+    const still = this.#waiting.splice(0).filter((question) => !this.#settles(question))
+    this.#waiting.unshift(...still)
+  }
+
+  /** Whether the question needn't wait any more: it is asked, or answered. */
+  #settles(question: Question): boolean {
+    const { place } = question
+    if (this.#lost.has(place) || this.#lost.size >= mostLost) {
+      question.reject(
+        this.#lost.has(place)
+          ? unanswered(place)
+          : new Fault('DiskOffline', `${place}: not asked, for ${mostLost} others do not answer`),
+      )
+      return true
     }
+    if (this.#asked.has(place)) return false
+    const free = [...this.#askers].find(({ isFree }) => isFree)
+    if (free === undefined && this.#askers.size >= mostAsking) return false
+    const asker = free ?? new Asker((gone) => this.#askers.delete(gone))
+    this.#askers.add(asker)
+    this.#asked.add(place)
+    asker.ask(question, {
+      lost: (held) => this.#lose(place, held),
+      done: () => {
+        this.#asked.delete(place)
+        this.#next()
+      },
+    })
+    return true
   }
 
   #lose(place: string, held: ChildProcess): void {
@@ -90,17 +100,24 @@ export class Examiner {
   }
 }
 
+/** What is told of a question on its way. */
+interface Course {
+  /** The process waits too long, and is left behind. */
+  readonly lost: (held: ChildProcess) => void
+  /** It is settled. */
+  readonly done: () => void
+}
+
 /** One process, at one question at a time. */
 class Asker {
   readonly #process: ChildProcess
-  readonly #next: () => void
   readonly #gone: (self: Asker) => void
   #question: Question | undefined
+  #course: Course | undefined
   #timer: NodeJS.Timeout | undefined
   #hasBegun = false
 
-  constructor(next: () => void, gone: (self: Asker) => void) {
-    this.#next = next
+  constructor(gone: (self: Asker) => void) {
     this.#gone = gone
     this.#process = fork(program, {
       stdio: ['ignore', 2, 2, 'ipc'],
@@ -117,30 +134,37 @@ class Asker {
     return this.#question === undefined
   }
 
-  /** `lost` is told of a process that waits too long. */
-  ask(question: Question, lost: (held: ChildProcess) => void): void {
+  ask(question: Question, course: Course): void {
     this.#question = question
-    clearTimeout(this.#timer)
+    this.#course = course
     this.#process.ref()
     this.#process.channel?.ref()
     this.#process.send(question.message, () => {})
-    this.#timer = setTimeout(
-      () => {
-        this.#leave()
-        lost(this.#process)
-        question.reject(unanswered(question.place))
-        this.#next()
-      },
-      this.#hasBegun ? patience : bootTime,
-    )
+    this.#wait(this.#hasBegun ? patience : bootTime)
+  }
+
+  #wait(milliseconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      const [question, course] = [this.#question, this.#course]
+      this.#leave()
+      course?.lost(this.#process)
+      question?.reject(unanswered(question.place))
+      course?.done()
+    }, milliseconds)
   }
 
   #heard(said: FromExaminer): void {
-    const question = this.#question
-    this.#hasBegun = true
+    const [question, course] = [this.#question, this.#course]
+    if ('begun' in said) {
+      this.#hasBegun = true
+      if (question !== undefined) this.#wait(patience)
+      return
+    }
     if (question === undefined) return
     clearTimeout(this.#timer)
     this.#question = undefined
+    this.#course = undefined
     this.#process.unref()
     this.#process.channel?.unref()
     this.#timer = setTimeout(() => {
@@ -150,20 +174,21 @@ class Asker {
     if ('found' in said) question.resolve(said.found)
     else if ('fault' in said) question.reject(new Fault(said.fault.code, said.fault.message))
     else question.reject(new SystemError(said.error.errno, said.error.message))
-    this.#next()
+    course?.done()
   }
 
   #ended(error: Error): void {
-    const question = this.#question
+    const [question, course] = [this.#question, this.#course]
     this.#leave()
     question?.reject(error)
-    this.#next()
+    course?.done()
   }
 
   /** From now on this one is asked nothing. */
   #leave(): void {
     clearTimeout(this.#timer)
     this.#question = undefined
+    this.#course = undefined
     this.#gone(this)
   }
 }
