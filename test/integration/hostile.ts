@@ -756,8 +756,6 @@ const notChunked = [
   ['identity, chunked'],
   ['deflate', 'chunked'],
   [', chunked'],
-  ['', 'chunked'],
-  ['chunked', ''],
 ].map((lines) => ({ lines, status: 501, code: 'NotImplemented' }))
 /** Who refuses these first, the parser for what the body's end is or we for the coding, depends on the pieces that come. */
 const unclear = [
@@ -765,6 +763,8 @@ const unclear = [
   ['chunked', 'chunked'],
   ['chunked, gzip'],
   ['chunked;q=1'],
+  ['chunked', ''],
+  ['', 'chunked'],
   ['"chunked"'],
   ['gzip'],
 ].map((lines) => ({ lines, status: [400, 501], code: /^(BadRequest|NotImplemented)$/ }))
