@@ -1,5 +1,6 @@
 /** Who keeps a mount busy: processes whose open files, directories or mappings lie below it. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { linkProc, listProc } from '../lib/sys/proc.ts'
 
 export interface MountUser {
   readonly pid: number
@@ -24,23 +25,13 @@ export function usersOf(mountpoint: string, limit = 10): MountUser[] {
 
 function heldBy(pid: string, isBelow: (path: string) => boolean): string | undefined {
   for (const link of ['cwd', 'root', 'exe', ...descriptorsOf(pid)]) {
-    try {
-      const path = readlinkSync(`/proc/${pid}/${link}`)
-      if (isBelow(path)) return path
-    } catch {
-      // It has closed it meanwhile, or it isn't ours to see.
-    }
+    const path = linkProc(`/proc/${pid}/${link}`)
+    if (isBelow(path)) return path
   }
   return undefined
 }
 
-function descriptorsOf(pid: string): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`)
-  } catch {
-    return []
-  }
-}
+const descriptorsOf = (pid: string): string[] => listProc(`/proc/${pid}/fd`).map((fd) => `fd/${fd}`)
 
 function commandOf(pid: string): string {
   try {

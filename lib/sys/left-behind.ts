@@ -1,20 +1,20 @@
 /** Processes that can't be ended, since they wait in the kernel for who doesn't answer: who they are, and what they hold. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { declare } from './libc.ts'
 import { close } from './open.ts'
+import { linkProc, listProc, readProc } from './proc.ts'
 import { describeListening, isConnection, shutdown } from './socket.ts'
 
 /** Processes that have `file`, canonical, open. Those of other users are seen by root alone. */
 export function holdersOf(file: string): number[] {
-  return list('/proc')
+  return listProc('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => list(`/proc/${pid}/fd`).some((fd) => link(`/proc/${pid}/fd/${fd}`) === file))
+    .filter((pid) => listProc(`/proc/${pid}/fd`).some((fd) => linkProc(`/proc/${pid}/fd/${fd}`) === file))
     .map(Number)
 }
 
 /** Whether SIGKILL was sent and changes nothing. */
 export function isBeyondKilling(pid: number): boolean {
-  const pending = /^SigPnd:\s+([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`))?.[1]
+  const pending = /^SigPnd:\s+([0-9a-f]+)$/m.exec(readProc(`/proc/${pid}/status`))?.[1]
   return pending !== undefined && (BigInt(`0x${pending}`) & (1n << 8n)) !== 0n
 }
 
@@ -36,8 +36,8 @@ function shutWhere(pid: number, isMeant: (fd: number) => boolean): number {
   const pidfd = open(SYS.pidfdOpen, pid, 0)
   if (pidfd < 0) return 0
   let ended = 0
-  for (const name of list(`/proc/${pid}/fd`)) {
-    if (!link(`/proc/${pid}/fd/${name}`).startsWith('socket:')) continue
+  for (const name of listProc(`/proc/${pid}/fd`)) {
+    if (!linkProc(`/proc/${pid}/fd/${name}`).startsWith('socket:')) continue
     const fd = take(SYS.pidfdGetfd, pidfd, Number(name), 0)
     if (fd < 0) continue
     if (isMeant(fd) && shutdown(fd) >= 0) ended++
@@ -46,15 +46,3 @@ function shutWhere(pid: number, isMeant: (fd: number) => boolean): number {
   close(pidfd)
   return ended
 }
-
-/** Processes come and go while we look: what is gone is empty. */
-const quietly = <T>(look: () => T, otherwise: T): T => {
-  try {
-    return look()
-  } catch {
-    return otherwise
-  }
-}
-const read = (file: string) => quietly(() => readFileSync(file, 'latin1'), '')
-const list = (directory: string) => quietly(() => readdirSync(directory), [])
-const link = (file: string) => quietly(() => readlinkSync(file), '')

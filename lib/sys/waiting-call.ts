@@ -1,6 +1,7 @@
 /** What another process waits for in the kernel: found in /proc, where no file system is asked. */
-import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { AT_FDCWD } from './open.ts'
+import { linkProc, readProc } from './proc.ts'
 
 /**
  * The paths that the system call of the process's main thread is about, as far as it waits in one: of the descriptors
@@ -9,16 +10,16 @@ import { AT_FDCWD } from './open.ts'
  */
 export function pathsWaitedFor(pid: number): string[] {
   // asm-generic: number, six arguments, stack, program counter; "running" where it isn't in a call.
-  const [number, first, second] = read(`/proc/${pid}/syscall`).split(' ')
+  const [number, first, second] = readProc(`/proc/${pid}/syscall`).split(' ')
   if (number === undefined || first === undefined || second === undefined) return []
-  const state = /^\d+ \(.*\) (\w)/s.exec(read(`/proc/${pid}/stat`))?.[1]
+  const state = /^\d+ \(.*\) (\w)/s.exec(readProc(`/proc/${pid}/stat`))?.[1]
   if (state !== 'D' && state !== 'S') return []
   const [a, b] = [BigInt(first), BigInt(second)]
   if (BigInt.asIntN(32, a) === BigInt(AT_FDCWD))
     return [textAt(pid, b)].filter((path) => path.startsWith('/'))
   return [a, b]
     .filter((fd) => fd < 1_000_000n)
-    .map((fd) => link(`/proc/${pid}/fd/${fd}`))
+    .map((fd) => linkProc(`/proc/${pid}/fd/${fd}`))
     .filter((path) => path.startsWith('/'))
 }
 
@@ -41,14 +42,3 @@ function textAt(pid: number, address: bigint): string {
     return ''
   }
 }
-
-/** A process that is gone, or another's, says nothing. */
-const quietly = (look: () => string): string => {
-  try {
-    return look()
-  } catch {
-    return ''
-  }
-}
-const read = (file: string) => quietly(() => readFileSync(file, 'latin1'))
-const link = (file: string) => quietly(() => readlinkSync(file))
