@@ -31,6 +31,12 @@ export const whole =
     throw wrong(where, `a whole number of ${least} to ${most}`)
   }
 
+/** A number of 0 or more, with a fraction or without. */
+export const amount: Parse<number> = (value, where) => {
+  if (typeof value === 'number' && value >= 0) return value
+  throw wrong(where, 'an amount')
+}
+
 export const oneOf =
   <const T extends string>(...values: T[]): Parse<T> =>
   (value, where) => {
@@ -110,4 +116,13 @@ export const object =
       if (member !== undefined) parsed.push([name, member])
     }
     return Object.fromEntries(parsed) as Shaped<S>
+  }
+
+/** An object of one of several kinds, which its member `key` names. */
+export const oneKindOf =
+  <T>(kinds: Readonly<Record<string, Parse<T>>>, key: string): Parse<T> =>
+  (value, where) => {
+    const kind: unknown = isObject(value) ? Reflect.get(value, key) : undefined
+    if (typeof kind === 'string' && Object.hasOwn(kinds, kind)) return kinds[kind]!(value, where)
+    throw wrong(`the ${key} of ${where}`, `one of ${Object.keys(kinds).join(', ')}`)
   }

@@ -4,10 +4,12 @@
  */
 import { Fault } from '../../lib/errors.ts'
 import {
+  amount,
   flag,
   list,
   nullable,
   object,
+  oneKindOf,
   oneOf,
   optional,
   text,
@@ -25,11 +27,6 @@ const mostUsers = 100_000
 const number = whole(0, Number.MAX_SAFE_INTEGER)
 const said = text(0, longestText)
 
-const amount: Parse<number> = (value, where) => {
-  if (typeof value === 'number' && value >= 0) return value
-  throw new Fault('InvalidArgument', `${where} must be an amount`)
-}
-
 const identity = object({ id: number, device: text(1, 32) })
 const reports: Readonly<Record<MountReport['state'], Parse<MountReport>>> = {
   mounting: object({ state: oneOf('mounting') }),
@@ -45,7 +42,7 @@ const reports: Readonly<Record<MountReport['state'], Parse<MountReport>>> = {
   busy: object({ state: oneOf('busy'), users: list(said, mostUsers), why: optional(said) }),
 }
 
-const report: Parse<MountReport> = (value, where) => byName(reports, 'state', value, where)
+const report = oneKindOf<MountReport>(reports, 'state')
 
 const operation = object({ count: amount, nanoseconds: amount })
 /** FUSE has fewer opcodes than 4,200. */
@@ -73,13 +70,7 @@ const parsers: Readonly<Record<FromMount['type'], Parse<FromMount>>> = {
   told: object({ type: oneOf('told'), id: number }),
 }
 
-/** Throws for what is no message of a mount process. */
-export const parseFromMount = (message: unknown): FromMount => byName(parsers, 'type', message, 'the message')
+const parse = oneKindOf<FromMount>(parsers, 'type')
 
-/** Parses by the row that the member `key` of the value names. */
-function byName<T>(rows: Readonly<Record<string, Parse<T>>>, key: string, value: unknown, where: string): T {
-  const name: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
-  const row = typeof name === 'string' && Object.hasOwn(rows, name) ? rows[name] : undefined
-  if (row === undefined) throw new Fault('InvalidArgument', `${where} is of no known ${key}`)
-  return row(value, where)
-}
+/** Throws for what is no message of a mount process. */
+export const parseFromMount = (message: unknown): FromMount => parse(message, 'the message')

@@ -4,7 +4,17 @@
  */
 import { parseDiskId } from '../../lib/disk.ts'
 import { catalogue, type FaultCode } from '../../lib/errors.ts'
-import { brand, object, oneOf, text, whole, type Parse } from '../../lib/json-values.ts'
+import {
+  amount,
+  brand,
+  list,
+  object,
+  oneKindOf,
+  oneOf,
+  text,
+  whole,
+  type Parse,
+} from '../../lib/json-values.ts'
 import { bounds, type S3Figures } from '../metrics/tally.ts'
 import { closings, refusals } from '../metrics/turned-away.ts'
 import { mostChanges, parseChangeRecord } from './change-record.ts'
@@ -13,18 +23,6 @@ import type { FromWorker } from './messages.ts'
 /** Of a question's JSON, in UTF-16 units. Fifty tags, every character of them escaped, take half of it. */
 const longestQuestion = 256 * 1024
 
-const list =
-  <T>(parse: Parse<T>, most: number): Parse<readonly T[]> =>
-  (value, where) => {
-    if (!Array.isArray(value) || value.length > most)
-      throw new TypeError(`${where} is no list of up to ${most}`)
-    return value.map((one, i) => parse(one, `${where}[${i}]`))
-  }
-
-const amount: Parse<number> = (value, where) => {
-  if (typeof value !== 'number' || !(value >= 0)) throw new TypeError(`${where} is no amount`)
-  return value
-}
 const pair: Parse<readonly [number, number]> = (value, where) => {
   const [first = 0, second = 0] = list(amount, 2)(value, where)
   return [first, second]
@@ -62,7 +60,7 @@ const figures: Parse<S3Figures> = object({
   connections: amount,
 })
 
-const parsers: { readonly [T in FromWorker['type']]: Parse<Extract<FromWorker, { type: T }>> } = {
+const parsers: Readonly<Record<FromWorker['type'], Parse<FromWorker>>> = {
   ready: object({ type: oneOf('ready') }),
   failed: object({ type: oneOf('failed'), code: faultCode, message: text(0, 4096) }),
   applied: object({ type: oneOf('applied'), version: number }),
@@ -74,11 +72,7 @@ const parsers: { readonly [T in FromWorker['type']]: Parse<Extract<FromWorker, {
   refused: object({ type: oneOf('refused'), diskId: brand(parseDiskId, 'the id of a disk') }),
 }
 
+const parse = oneKindOf<FromWorker>(parsers, 'type')
+
 /** Throws for what is no message of a worker's. */
-export function parseFromWorker(message: unknown): FromWorker {
-  const type =
-    typeof message === 'object' && message !== null && 'type' in message ? String(message.type) : ''
-  if (!Object.hasOwn(parsers, type))
-    throw new TypeError(`a worker says nothing of type "${type.slice(0, 64)}"`)
-  return parsers[type as FromWorker['type']](message, 'the message')
-}
+export const parseFromWorker = (message: unknown): FromWorker => parse(message, 'the message')
