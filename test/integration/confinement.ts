@@ -19,7 +19,6 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Client } from '../../daemon/cli/client.ts'
@@ -29,6 +28,7 @@ import type { StatusView } from '../../daemon/control/schema.ts'
 import { startDaemon, twofold, type Daemon, type DaemonOptions } from '../fixtures/daemon.ts'
 import type { Deed } from '../fixtures/forbidden-deeds.ts'
 import { send, sign, type Door } from '../fixtures/s3.ts'
+import { until } from '../fixtures/until.ts'
 
 const isRoot = process.getuid?.() === 0
 const skip = landlockAbi() >= 6 ? false : 'needs Landlock of ABI 6'
@@ -103,13 +103,6 @@ async function doorOf(control: Client, daemon: Daemon, id: string): Promise<Door
     bucket: id,
     accessKeyId: user.identifier,
     secretAccessKey: user.secretAccessKey,
-  }
-}
-
-async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await ask());) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await pause(20)
   }
 }
 

@@ -10,6 +10,7 @@ import { Client } from '../../daemon/cli/client.ts'
 import { startDaemon, type Daemon } from '../fixtures/daemon.ts'
 import { hungFilesystem } from '../fixtures/hung-filesystem.ts'
 import { s3, send, sign, type Door, type S3Response } from '../fixtures/s3.ts'
+import { until } from '../fixtures/until.ts'
 
 const noFuse = existsSync('/dev/fuse') && process.getuid?.() === 0 ? false : 'needs /dev/fuse and root'
 
@@ -96,13 +97,6 @@ async function withHungDisk(t: Test, name: string, args: readonly string[] = [])
 /** Over a connection of its own, so that each worker gets its part. */
 const get = (door: Door, key = 'hello.txt'): Promise<S3Response> =>
   send(door.endpoint, sign(door, { key }), new Agent({ keepAlive: false }))
-
-async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await ask());) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await sleep(50)
-  }
-}
 
 const processesOf = async (control: Client, role: string) =>
   (await control.ask('status')).processes.filter((one) => one.role === role)

@@ -6,13 +6,16 @@ import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Client } from '../../daemon/cli/client.ts'
 import { startDaemon } from '../fixtures/daemon.ts'
 import { hungFilesystem, type HungFilesystem } from '../fixtures/hung-filesystem.ts'
 import { send, sign, type Door } from '../fixtures/s3.ts'
+import { until as untilWithin } from '../fixtures/until.ts'
+
+/** Each of the daemon's own deadlines comes first. */
+const until = (what: string, ask: () => boolean | Promise<boolean>) => untilWithin(what, ask, 90_000)
 
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'twofold-device-')))
 const at = (name: string) => join(scratch, name)
@@ -36,14 +39,7 @@ async function hungDevice(): Promise<HungFilesystem | undefined> {
   return hung
 }
 
-async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 90_000; !(await ask());) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await sleep(100)
-  }
-}
-
-const hung = await hungDevice().catch(() => undefined)
+const hung = await hungDevice()
 t.teardown(async () => {
   hung?.goOn()
   spawnSync('umount', ['-l', at('root')])

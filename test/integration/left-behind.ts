@@ -14,13 +14,13 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { Client } from '../../daemon/cli/client.ts'
 import { isMounted } from '../../lib/sys/mountinfo.ts'
 import { startDaemon, twofold, type Ready } from '../fixtures/daemon.ts'
 import { s3, type Door } from '../fixtures/s3.ts'
+import { until } from '../fixtures/until.ts'
 
 const noFuse = existsSync('/dev/fuse') && process.getuid?.() === 0 ? false : 'needs /dev/fuse and root'
 
@@ -31,13 +31,6 @@ function newDirectory(name: string): string {
   mkdirSync(path, { recursive: true })
   writeFileSync(join(path, 'hello.txt'), 'hello')
   return path
-}
-
-async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await ask());) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await sleep(50)
-  }
 }
 
 const program = (name: string) => fileURLToPath(new URL(`../fixtures/${name}.js`, import.meta.url))

@@ -27,6 +27,7 @@ import type { ProcessView } from '../../daemon/processes/process-view.ts'
 import { mountTable } from '../../lib/sys/mountinfo.ts'
 import { startDaemon, twofold, type Daemon, type DaemonOptions } from '../fixtures/daemon.ts'
 import { send, sign, type Door, type S3Response } from '../fixtures/s3.ts'
+import { until } from '../fixtures/until.ts'
 
 const noFuse = existsSync('/dev/fuse') && process.getuid?.() === 0 ? false : 'needs /dev/fuse and root'
 
@@ -64,14 +65,6 @@ function alive(pid: number): boolean {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
   } catch {
     return false
-  }
-}
-
-/** Asks until the answer is `true`, at most a minute. */
-async function until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await ask());) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await pause(20)
   }
 }
 

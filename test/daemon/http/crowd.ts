@@ -1,14 +1,12 @@
-import { once } from 'node:events'
-import { connect, isIP, type AddressInfo } from 'node:net'
+import { connect, isIP } from 'node:net'
 import t, { type Test } from 'tap'
 import { forwardedAddress, networkOf, trustedBy } from '../../../daemon/http/client-address.ts'
 import { Crowd, noShares, NoCount } from '../../../daemon/http/crowd.ts'
-import { createListener } from '../../../daemon/http/listener.ts'
 import { Holders, type Holder } from '../../../daemon/http/places.ts'
-import { respond, type Handle, type Service } from '../../../daemon/http/pipeline.ts'
+import type { Handle, Service } from '../../../daemon/http/pipeline.ts'
 import { textReply } from '../../../daemon/http/reply.ts'
 import { createLog } from '../../../lib/log.ts'
-import { doorsConfig } from '../../fixtures/door.ts'
+import { serving } from '../../fixtures/serving.ts'
 
 /** Takes for `name` what it can get of `most` places, of which `taken` are: how many it got. */
 function takeAll(holders: Holders, name: string, most: number, taken: number): number {
@@ -129,18 +127,7 @@ async function few(t: Test, handle: Handle): Promise<number> {
     failure: (fault) => textReply(fault.status, 'text/plain', fault.code),
     record: () => {},
   }
-  const server = createListener(
-    { ...doorsConfig, requestTimeout: 0 },
-    (...of) => void respond(service, ...of, handle),
-    service,
-  )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return (server.address() as AddressInfo).port
+  return serving(t, service, handle)
 }
 
 /** The first line of what is answered; '' where the connection is broken off. */

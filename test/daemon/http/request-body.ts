@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, type AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
-import { createListener } from '../../../daemon/http/listener.ts'
-import { respond, type Handle, type Service } from '../../../daemon/http/pipeline.ts'
+import { connect } from 'node:net'
+import t from 'tap'
+import type { Handle, Service } from '../../../daemon/http/pipeline.ts'
 import { textReply } from '../../../daemon/http/reply.ts'
 import { parsePayload } from '../../../lib/auth/sigv4-payload.ts'
 import { createLog } from '../../../lib/log.ts'
 import { ObjectBody } from '../../../daemon/s3/object-body.ts'
-import { doorsConfig } from '../../fixtures/door.ts'
 import { exchange } from '../../fixtures/raw-http.ts'
+import { serving } from '../../fixtures/serving.ts'
 
 const service: Service = {
   log: createLog({ level: 'error', format: 'json' }),
@@ -19,22 +18,6 @@ const service: Service = {
   fields: ({ id }) => ({ 'x-request-id': id }),
   failure: (fault) => textReply(fault.status, 'text/plain', fault.code),
   record: () => {},
-}
-
-/** A server that answers each request by `handle`; its port. */
-async function serving(t: Test, handle: Handle): Promise<number> {
-  const server = createListener(
-    { ...doorsConfig, requestTimeout: 0 },
-    (...of) => void respond(service, ...of, handle),
-    service,
-  )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return (server.address() as AddressInfo).port
 }
 
 const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -47,7 +30,7 @@ const head = (method: string, ...fields: string[]) =>
 const close = 'Connection: close'
 
 t.test('a body that was read to its end leaves the connection to the next request', async (t) => {
-  const port = await serving(t, echo)
+  const port = await serving(t, service, echo)
   const none = digest(Buffer.alloc(0))
   const { text } = await exchange(
     port,
@@ -70,8 +53,8 @@ t.test('a body that was read to its end leaves the connection to the next reques
 })
 
 t.test('a body that nobody reads, or not to its end, ends the connection behind the answer', async (t) => {
-  const unread = await serving(t, () => textReply(200, 'text/plain', 'no need'))
-  const begun = await serving(t, async ({ body }) => {
+  const unread = await serving(t, service, () => textReply(200, 'text/plain', 'no need'))
+  const begun = await serving(t, service, async ({ body }) => {
     for await (const piece of body.pieces()) return textReply(200, 'text/plain', `began with ${piece.length}`)
     return textReply(200, 'text/plain', 'nothing')
   })
@@ -93,7 +76,7 @@ t.test('a body that nobody reads, or not to its end, ends the connection behind 
 t.test(
   'a client that waits to be told is told to go on when its body is wanted, and only then',
   async (t) => {
-    const reading = await serving(t, echo)
+    const reading = await serving(t, service, echo)
     const wanted = await exchange(
       reading,
       [head('PUT', 'Content-Length: 5', 'Expect: 100-continue', close), 'hello'],
@@ -102,7 +85,7 @@ t.test(
       },
     )
     t.match(wanted.text, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 [^]*\n5 5 /)
-    const refusing = await serving(t, () => textReply(403, 'text/plain', 'no'))
+    const refusing = await serving(t, service, () => textReply(403, 'text/plain', 'no'))
     const refused = await exchange(refusing, [head('PUT', 'Content-Length: 5', 'Expect: 100-continue')], {
       untilClose: true,
     })
@@ -115,7 +98,9 @@ t.test(
 )
 
 t.test('a body beyond the limit is refused, by what it announces or by what comes', async (t) => {
-  const port = await serving(t, async ({ body }) => textReply(200, 'text/plain', `${await body.bytes(10)}`))
+  const port = await serving(t, service, async ({ body }) =>
+    textReply(200, 'text/plain', `${await body.bytes(10)}`),
+  )
   for (const request of [
     head('PUT', 'Content-Length: 11') + 'x'.repeat(11),
     head('PUT', 'Transfer-Encoding: chunked') + `b\r\n${'x'.repeat(11)}\r\n0\r\n\r\n`,
@@ -133,7 +118,7 @@ t.test('a body beyond the limit is refused, by what it announces or by what come
 t.test('a client that leaves in the middle of its body is known to have left', async (t) => {
   let told: ((fault: unknown) => void) | undefined
   const heard = new Promise<unknown>((resolve) => (told = resolve))
-  const port = await serving(t, async ({ body }) => {
+  const port = await serving(t, service, async ({ body }) => {
     try {
       await body.bytes(1000)
     } catch (thrown) {
@@ -149,7 +134,7 @@ t.test('a client that leaves in the middle of its body is known to have left', a
 })
 
 t.test("an S3 body's length is the object's, whatever coding it comes in", async (t) => {
-  const lengths = await serving(t, (asked) => {
+  const lengths = await serving(t, service, (asked) => {
     const payload = parsePayload(asked.headers.get('x-amz-content-sha256') ?? '')
     const body = new ObjectBody(asked.body, asked.headers, payload)
     return textReply(200, 'text/plain', `${body.payload.kind} ${body.declaredLength}`)
